@@ -1,0 +1,188 @@
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "terminal.h"
+#include "thalweg/core/error.h"
+#include "thalweg/evaluation/edit_distance.h"
+#include "thalweg/evaluation/score.h"
+#include "thalweg/io/corpus_reader.h"
+
+namespace thalweg::app {
+namespace {
+
+struct Options {
+  std::string file = "-";
+  bool json = false, cer = false, wer = false;
+  Scheme scheme = Scheme::Auto;
+};
+
+using Labels = std::vector<std::string_view>;
+
+// All labels of a sentence as one text: letters run together, words apart.
+std::string joined(const Labels& labels, bool letters) {
+  std::string text;
+  for (std::string_view label : labels) {
+    if (!letters && !text.empty()) text += ' ';
+    text += label;
+  }
+  return text;
+}
+
+bool is_letter(std::string_view label) {
+  return std::count_if(label.begin(), label.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }) <= 1;
+}
+
+struct Report {
+  LabelScore tokens;
+  SpanScore spans;
+  ErrorRate characters, words;
+
+  explicit Report(Scheme scheme) : spans(scheme) {}
+
+  void add(const Labels& gold, const Labels& predicted) {
+    tokens.add(gold, predicted);
+    spans.add(gold, predicted);
+    const bool letters = std::all_of(gold.begin(), gold.end(), is_letter) &&
+                         std::all_of(predicted.begin(), predicted.end(), is_letter);
+    const std::string right = joined(gold, letters), guess = joined(predicted, letters);
+    characters += character_errors(right, guess);
+    words += word_errors(right, guess);
+  }
+};
+
+std::string rate(double percent) { return fmt::format("{:.2f}", percent); }
+
+template <class Counts>
+std::vector<std::string> span_row(std::string name, const Counts& c) {
+  return {std::move(name),        rate(c.precision()),         rate(c.recall()),         rate(c.f1()),
+          std::to_string(c.gold), std::to_string(c.predicted), std::to_string(c.correct)};
+}
+
+// The most frequent confusions, which say more than a large matrix.
+std::vector<std::vector<std::string>> confusions(const LabelScore& tokens, std::size_t most) {
+  struct Pair {
+    Index count, gold, predicted;
+  };
+  const auto labels = tokens.labels();
+  const auto counts = tokens.confusion();
+  std::vector<Pair> pairs;
+  for (Index g = 0; g < counts.rows(); ++g) {
+    for (Index p = 0; p < counts.columns(); ++p) {
+      if (g != p && counts[g][p] > 0) pairs.push_back({counts[g][p], g, p});
+    }
+  }
+  std::stable_sort(pairs.begin(), pairs.end(), [](auto& a, auto& b) { return a.count > b.count; });
+  if (pairs.size() > most) pairs.resize(most);
+  std::vector<std::vector<std::string>> rows{{"gold", "predicted", "tokens"}};
+  for (const Pair& p : pairs) {
+    rows.push_back({std::string(labels[p.gold]), std::string(labels[p.predicted]), std::to_string(p.count)});
+  }
+  return rows;
+}
+
+void print_text(const Report& r, const Options& o, Output& out) {
+  out.print("{} sentences, {} tokens\n", r.tokens.sentences(), r.tokens.tokens());
+  out.print("token accuracy     {:6.2f} %\n", r.tokens.accuracy());
+  out.print("sentence accuracy  {:6.2f} %\n", r.tokens.sentence_accuracy());
+  if (o.cer) out.print("character errors   {:6.2f} %\n", r.characters.percent());
+  if (o.wer) out.print("word errors        {:6.2f} %\n", r.words.percent());
+  if (!r.spans.types().empty()) {
+    std::vector<std::vector<std::string>> rows{
+        {"span", "precision", "recall", "F1", "gold", "predicted", "correct"}};
+    for (const auto& [type, counts] : r.spans.types()) rows.push_back(span_row(type, counts));
+    rows.push_back(span_row("all", r.spans.overall()));
+    out << "\n" << table(rows);
+  }
+  const auto wrong = confusions(r.tokens, 10);
+  if (wrong.size() > 1) out << "\nmost frequent confusions\n" << table(wrong);
+}
+
+void print_json(const Report& r, const Options& o, Output& out) {
+  nlohmann::ordered_json j{{"sentences", r.tokens.sentences()},
+                           {"tokens", r.tokens.tokens()},
+                           {"accuracy", r.tokens.accuracy()},
+                           {"sentence_accuracy", r.tokens.sentence_accuracy()}};
+  auto span = [](const SpanCounts& c) {
+    return nlohmann::ordered_json{
+        {"precision", c.precision()}, {"recall", c.recall()}, {"f1", c.f1()}, {"gold", c.gold},
+        {"predicted", c.predicted},   {"correct", c.correct}};
+  };
+  j.update(span(r.spans.overall()));
+  j["types"] = nlohmann::ordered_json::object();
+  for (const auto& [type, counts] : r.spans.types()) j["types"][type] = span(counts);
+  if (o.cer) j["cer"] = r.characters.percent();
+  if (o.wer) j["wer"] = r.words.percent();
+  const auto labels = r.tokens.labels();
+  const auto counts = r.tokens.confusion();
+  j["labels"] = labels;
+  j["confusion"] = nlohmann::ordered_json::array();
+  for (Index g = 0; g < counts.rows(); ++g) {
+    j["confusion"].push_back(std::vector<Index>(counts[g], counts[g] + counts.columns()));
+  }
+  out << j.dump() << "\n";
+}
+
+// A header line of `thalweg tag` that has as many columns as the tokens below it, so that the reader took it
+// for one.
+bool is_header(const Sentence& s) {
+  if (s.columns(0) != 5 || s.cell(0, 0) != "#") return false;
+  return (s.cell(0, 1) == "energy" && s.cell(0, 3) == "log-probability") ||
+         (s.cell(0, 1) == "rank" && s.cell(0, 3) == "energy");
+}
+
+void run(const Options& o) {
+  CorpusReader reader(o.file, Format::Columns);
+  Report report(o.scheme);
+  Labels gold, predicted;
+  while (reader.next()) {
+    const Sentence& sentence = reader.sentence();
+    const Index columns = sentence.columns(0);
+    if (columns < 2) {
+      throw InputError(place(reader.text().name(), reader.first_line()), "one column",
+                       "the last two columns must be the right label and the predicted one");
+    }
+    gold.clear(), predicted.clear();
+    for (Index t = is_header(sentence) ? 1 : 0; t < sentence.size(); ++t) {
+      gold.push_back(sentence.cell(t, columns - 2)), predicted.push_back(sentence.cell(t, columns - 1));
+    }
+    report.add(gold, predicted);
+  }
+  if (report.tokens.sentences() == 0)
+    throw InputError(reader.text().name(), "there is no sentence", "give it the output of thalweg tag");
+  Output out;
+  o.json ? print_json(report, o, out) : print_text(report, o, out);
+  out.flush();
+}
+
+constexpr const char* kHelp = R"(Score labels: the last two columns are the right label and the predicted one.
+
+Spans are read by conlleval's rules for BIO and IO (a span of type X starts at B-X, or at I-X after O, after another
+type or at the start of a sentence, and runs on over I-X); in BIOES, E-X ends a span and S-X is one.
+
+Examples:
+  thalweg tag test.conll --model chunks.model | thalweg evaluate
+  thalweg evaluate tagged.conll --json)";
+
+}  // namespace
+
+void add_evaluate(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App* app = program.add_subcommand("evaluate", kHelp);
+  app->add_option("TAGGED", o->file, "A column file; comment lines `# ` are skipped; - is standard input")
+      ->capture_default_str();
+  app->add_flag("--json", o->json, "One object: accuracy, precision, recall, f1, types, confusion");
+  app->add_flag("--cer", o->cer,
+                "Character error rate of each sentence's labels read as one text: labels of one "
+                "character run together, longer ones are words");
+  app->add_flag("--wer", o->wer, "Word error rate of the same texts");
+  app->add_option("--scheme", o->scheme, "auto, bio, bioes or io")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Scheme>{
+          {"auto", Scheme::Auto}, {"bio", Scheme::Bio}, {"bioes", Scheme::Bioes}, {"io", Scheme::Io}}))
+      ->default_str("auto")
+      ->option_text("auto|bio|bioes|io [auto]");
+  app->callback([o] { run(*o); });
+}
+
+}  // namespace thalweg::app

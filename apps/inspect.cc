@@ -1,0 +1,114 @@
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "terminal.h"
+#include "thalweg/core/error.h"
+#include "thalweg/io/model_file.h"
+
+namespace thalweg::app {
+namespace {
+
+struct Options {
+  std::string model;
+  Index top = 10;
+  bool json = false;
+};
+
+struct Feature {
+  std::string_view from, to;
+  double weight;
+};
+
+// The `top` features of largest magnitude of an index whose weights start at `offset`.
+template <class Name>
+std::vector<Feature> telling(const Model& model, const FeatureIndex& index, Index offset, Index top,
+                             Name row_name) {
+  std::vector<Feature> features;
+  for (Index r = 0; r < index.rows(); ++r) {
+    for (Index f = index.offsets[r]; f < static_cast<Index>(index.offsets[r + 1]); ++f) {
+      features.push_back({row_name(static_cast<std::uint32_t>(r)), model.labels.name(index.labels[f]),
+                          model.weights[offset + f]});
+    }
+  }
+  const auto shown = std::min<std::size_t>(features.size(), static_cast<std::size_t>(top));
+  std::partial_sort(features.begin(), features.begin() + static_cast<Index>(shown), features.end(),
+                    [](const Feature& a, const Feature& b) {
+                      return std::abs(a.weight) != std::abs(b.weight)
+                                 ? std::abs(a.weight) > std::abs(b.weight)
+                                 : std::pair(a.from, a.to) < std::pair(b.from, b.to);
+                    });
+  features.resize(shown);
+  return features;
+}
+
+std::string feature_table(const std::vector<Feature>& features, const char* from, const char* to) {
+  std::vector<std::vector<std::string>> rows{{"weight", from, to}};
+  for (const Feature& f : features) {
+    rows.push_back({fmt::format("{:+.3f}", f.weight), std::string(f.from), std::string(f.to)});
+  }
+  return table(rows);
+}
+
+nlohmann::ordered_json objects(const std::vector<Feature>& features, const char* from, const char* to) {
+  auto list = nlohmann::ordered_json::array();
+  for (const Feature& f : features) list.push_back({{from, f.from}, {to, f.to}, {"weight", f.weight}});
+  return list;
+}
+
+void run(const Options& o) {
+  if (o.top < 0) throw OptionError("top", fmt::format("is {}, must be >= 0", o.top), "10 is the default");
+  const Model model = load_model(o.model);
+  const auto states =
+      telling(model, model.emissions, 0, o.top, [&](auto a) { return model.attributes.name(a); });
+  const auto transitions = telling(model, model.transitions, model.emissions.features(), o.top,
+                                   [&](auto l) { return model.labels.name(l); });
+  std::vector<std::string> labels;
+  for (std::uint32_t l = 0; l < model.labels.size(); ++l) labels.emplace_back(model.labels.name(l));
+  const std::string templates = model.featurizer.has_templates() ? model.featurizer.templates().text() : "";
+  Output out;
+  if (o.json) {
+    out << nlohmann::ordered_json{{"labels", labels},
+                                  {"attributes", model.attributes.size()},
+                                  {"features", model.features()},
+                                  {"templates", templates},
+                                  {"boundary",
+                                   model.featurizer.boundary() == Boundary::Marks ? "marks" : "none"},
+                                  {"top_features", objects(states, "attribute", "label")},
+                                  {"top_transitions", objects(transitions, "from", "to")}}
+               .dump()
+        << "\n";
+  } else {
+    out.print("{} labels: {}\n", labels.size(), fmt::join(labels, " "));
+    out.print("{} attributes, {} weights for (attribute, label), {} for (label, label)\n",
+              model.attributes.size(), model.emissions.features(), model.transitions.features());
+    if (!templates.empty()) {
+      out.print("{} templates, boundary {}\n", model.featurizer.templates().templates().size(),
+                model.featurizer.boundary() == Boundary::Marks ? "marks" : "none");
+    }
+    out << "\nmost telling features (a positive weight speaks for the label)\n"
+        << feature_table(states, "attribute", "label") << "\nmost telling transitions\n"
+        << feature_table(transitions, "from", "to");
+  }
+  out.flush();
+}
+
+constexpr const char* kHelp = R"(Show what a model holds: labels, sizes, the weights that say most.
+
+Examples:
+  thalweg inspect --model chunks.model --top 20
+  thalweg inspect --model chunks.model --json)";
+
+}  // namespace
+
+void add_inspect(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App* app = program.add_subcommand("inspect", kHelp);
+  app->add_option("--model,-m", o->model, "A model from `thalweg train`")->required();
+  app->add_option("--top", o->top, "Features and transitions shown, >= 0")->capture_default_str();
+  app->add_flag("--json", o->json, "One object");
+  app->callback([o] { run(*o); });
+}
+
+}  // namespace thalweg::app

@@ -1,0 +1,236 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "commands.h"
+#include "terminal.h"
+#include "thalweg/core/error.h"
+#include "thalweg/core/parallel.h"
+#include "thalweg/evaluation/spans.h"
+#include "thalweg/io/corpus_reader.h"
+#include "thalweg/pipeline/tagger.h"
+
+namespace thalweg::app {
+namespace {
+
+struct Options {
+  std::string file = "-", model;
+  Index nbest = 0;
+  bool marginals = false, energy = false, keep_going = false, pretty = false;
+  int threads = 1;
+  Format format = Format::Columns;
+};
+
+constexpr std::size_t kBatch = 256;  // sentences in memory at once
+
+// A block of the input, copied so that many can be worked on together. One without tokens goes out as it
+// came.
+struct Block {
+  struct Line {
+    std::size_t begin, size, ending;
+    bool token;
+  };
+  std::string text;
+  std::vector<Line> lines;
+  Corpus corpus;  // one sentence, or none
+  std::string out;
+
+  void take(const CorpusReader& reader) {
+    text.clear(), lines.clear(), out.clear();
+    corpus = Corpus();
+    for (const CorpusReader::Line& line : reader.lines()) {
+      lines.push_back({text.size(), line.text.size(), line.ending.size(), line.token >= 0});
+      text.append(line.text).append(line.ending);
+    }
+    if (reader.sentence().size() > 0) corpus.add(reader.sentence());
+  }
+  std::string_view content(const Line& line) const {
+    return std::string_view(text).substr(line.begin, line.size);
+  }
+  std::string_view ending(const Line& line) const {
+    return std::string_view(text).substr(line.begin + line.size, line.ending);
+  }
+};
+
+// Writes one labelling of a block: its lines with a column (or two) more.
+void write_columns(Block& block, const Tagger& tagger, std::span<const Label> labels,
+                   Table<const float> marginals, Format format) {
+  Index t = 0;
+  for (const Block::Line& line : block.lines) {
+    const std::string_view content = block.content(line);
+    block.out += content;
+    if (line.token) {
+      const char separator = format == Format::Attributes || content.find('\t') != content.npos ? '\t' : ' ';
+      (block.out += separator) += tagger.label(labels[t]);
+      if (marginals.data) {
+        fmt::format_to(std::back_inserter(block.out), "{}{:.6f}", separator, marginals[t][labels[t]]);
+      }
+      ++t;
+    }
+    block.out += block.ending(line);
+  }
+}
+
+// Span types of a model in the order of its labels: each has a colour of its own.
+std::size_t type_number(const Tagger& tagger, std::string_view type) {
+  std::vector<std::string_view> types;
+  for (Label l = 0; l < static_cast<Label>(tagger.labels()); ++l) {
+    const std::string_view label = tagger.label(l), one = label.substr(label.find('-') + 1);
+    if (label != "O" && std::find(types.begin(), types.end(), one) == types.end()) types.push_back(one);
+  }
+  return static_cast<std::size_t>(std::find(types.begin(), types.end(), type) - types.begin());
+}
+
+// The sentence on one line, its spans in colour (or brackets).
+void write_pretty(Block& block, const Tagger& tagger, std::span<const Label> labels) {
+  std::vector<std::string_view> names;
+  for (Label l : labels) names.push_back(tagger.label(l));
+  const Sentence sentence = block.corpus[0];
+  const bool coloured = colours(STDOUT_FILENO);
+  Index at = 0;
+  auto words = [&](Index end) {
+    std::string text;
+    for (; at < end; ++at) text.append(text.empty() ? "" : " ").append(sentence.cell(at, 0));
+    return text;
+  };
+  std::string line;
+  for (const Span& span : spans(names)) {
+    if (const std::string before = words(span.begin); !before.empty()) line += before + ' ';
+    const std::string inside = words(span.end);
+    line += coloured
+                ? paint(inside, type_number(tagger, span.type)) + fmt::format("\x1b[2m/{}\x1b[0m ", span.type)
+                : fmt::format("[{} {}] ", span.type, inside);
+  }
+  line += words(sentence.size());
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  block.out += line + "\n";
+}
+
+void end_sentence(Block& block) {  // copies of a sentence must not run together
+  if (!block.out.ends_with('\n')) block.out += '\n';
+  const bool closed = !block.lines.empty() && !block.lines.back().token;
+  if (!closed) block.out += '\n';
+}
+
+void tag(Block& block, const Tagger& tagger, Decoder& decoder, std::vector<Minimum>& best, const Options& o) {
+  if (block.corpus.size() == 0) {
+    if (!o.pretty) block.out = block.text;
+    return;
+  }
+  decoder.read(block.corpus[0]);
+  const double free_energy = o.energy || o.marginals ? decoder.free_energy() : 0;
+  const Table<const float> marginals = o.marginals ? decoder.marginals() : Table<const float>{};
+  if (o.nbest > 0) {
+    decoder.k_lowest(o.nbest, best);
+    for (std::size_t r = 0; r < best.size(); ++r) {
+      fmt::format_to(std::back_inserter(block.out), "# rank {} energy {:.6f}\n", r + 1, best[r].energy);
+      write_columns(block, tagger, best[r].labels, marginals, o.format);
+      if (r + 1 < best.size()) end_sentence(block);
+    }
+    return;
+  }
+  const auto labels = decoder.minimize();
+  if (o.pretty) return write_pretty(block, tagger, labels);
+  if (o.energy) {
+    fmt::format_to(std::back_inserter(block.out), "# energy {:.6f} log-probability {:.6f}\n",
+                   decoder.energy(), std::min(0.0, free_energy - decoder.energy()));
+  }
+  write_columns(block, tagger, labels, marginals, o.format);
+}
+
+// Says with the place what a template misses, which the reader cannot know.
+void check_columns(const CorpusReader& reader, const Tagger& tagger, const Options& o) {
+  const Featurizer& featurizer = tagger.model().featurizer;
+  if (reader.sentence().size() == 0 || !featurizer.has_templates()) return;
+  const Index have = reader.sentence().columns(0), need = featurizer.templates().columns();
+  if (have >= need) return;
+  throw InputError(
+      place(reader.text().name(), reader.first_line()),
+      fmt::format("{} column{}, but the model reads {}", have, have == 1 ? "" : "s", need),
+      o.format == Format::Columns ? "give it the columns it was trained on" : "use --format columns");
+}
+
+void run(const Options& o) {
+  if (o.threads < 1)
+    throw OptionError("threads", fmt::format("is {}, must be >= 1", o.threads), "1 is the default");
+  if (o.nbest < 0) throw OptionError("nbest", fmt::format("is {}, must be >= 0", o.nbest), "0 turns it off");
+  const Tagger tagger = Tagger::load(o.model);
+  if (tagger.model().featurizer.has_templates() == (o.format == Format::Attributes)) {
+    throw OptionError("format",
+                      "does not fit the model, which reads " +
+                          std::string(o.format == Format::Attributes ? "columns" : "attributes"),
+                      "leave --format as in training");
+  }
+  CorpusReader reader(o.file, o.format);
+  Output out;
+  std::vector<Block> batch(kBatch);
+  std::vector<Decoder> decoders;
+  for (int slot = 0; slot < o.threads; ++slot) decoders.emplace_back(tagger);
+  std::vector<std::vector<Minimum>> best(decoders.size());
+  bool bad = false;
+  for (bool more = true; more;) {
+    std::size_t filled = 0;
+    std::exception_ptr failure;
+    while (filled < kBatch && more && !failure) {
+      try {
+        more = reader.next_block();
+        if (more) check_columns(reader, tagger, o);
+        if (more) batch[filled++].take(reader);
+      } catch (const InputError& error) {
+        if (!o.keep_going) {
+          failure = std::current_exception();  // what came before still goes out
+          continue;
+        }
+        fmt::print(stderr, "thalweg: {}\n", error.what());
+        bad = true;
+        batch[filled].take(reader);
+        batch[filled++].corpus = Corpus();
+      }
+    }
+    parallel_chunks(static_cast<Index>(filled), 8, o.threads, [&](Index begin, Index end, int slot) {
+      for (Index i = begin; i < end; ++i) tag(batch[i], tagger, decoders[slot], best[slot], o);
+    });
+    for (std::size_t i = 0; i < filled; ++i) out << batch[i].out;
+    if (failure) out.flush(), std::rethrow_exception(failure);
+    if (o.file == "-" && is_terminal(STDIN_FILENO)) out.flush();
+  }
+  out.flush();
+  if (bad) throw InputError(reader.text().name(), "some sentences were passed through untagged", "see above");
+}
+
+constexpr const char* kHelp = R"(Label sentences with a model.
+
+The input lines come out as they were, with one further column: the label. Memory does not grow with the file.
+
+Examples:
+  thalweg tag test.conll --model chunks.model > tagged.conll
+  thalweg tag --model chunks.model --marginals --energy < words.txt)";
+
+}  // namespace
+
+void add_tag(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App* app = program.add_subcommand("tag", kHelp);
+  app->add_option("FILE", o->file,
+                  "Sentences in the columns of the training data (the label column may be there or not); "
+                  "gzip is read as it is, - is standard input")
+      ->capture_default_str();
+  app->add_option("--model,-m", o->model, "A model from `thalweg train`")->required();
+  auto* nbest = app->add_option("--nbest", o->nbest,
+                                "Each sentence with its K best labellings, each headed `# rank r "
+                                "energy E`; 0 for the best without a head")
+                    ->capture_default_str();
+  app->add_flag("--marginals", o->marginals, "One column more: the probability of the label");
+  app->add_flag("--energy", o->energy, "A line `# energy E log-probability P` before each sentence")
+      ->excludes(nbest);
+  app->add_flag("--keep-going", o->keep_going, "Report a bad sentence, pass it through untagged and go on");
+  app->add_flag("--pretty", o->pretty, "For people: a sentence a line, its spans in colour")->excludes(nbest);
+  app->add_option("--threads", o->threads, "Threads, >= 1; the output is the same for any number")
+      ->capture_default_str();
+  add_format(*app, o->format);
+  app->callback([o] { run(*o); });
+}
+
+}  // namespace thalweg::app

@@ -1,0 +1,250 @@
+#include "thalweg/pipeline/train.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+#include <csignal>
+#include <ctime>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "commands.h"
+#include "terminal.h"
+#include "thalweg/core/error.h"
+#include "thalweg/io/atomic_file.h"
+#include "thalweg/io/model_file.h"
+
+namespace thalweg::app {
+namespace {
+
+struct Options {
+  std::string train, model, templates, dev, init;
+  std::string loss = "likelihood";
+  Solver solver = Solver::Auto;
+  std::optional<double> c1, c2, lambda;
+  double beta = 1;
+  Index iterations = 0, min_count = 1, patience = 20, memory = 6;
+  bool all_features = false, json = false;
+  Boundary boundary = Boundary::Marks;
+  Format format = Format::Columns;
+  int threads = 1;
+  std::uint64_t seed = 1;
+};
+
+std::atomic<bool> interrupted{false};
+
+void on_interrupt(int) {
+  interrupted = true;
+  std::signal(SIGINT, SIG_DFL);  // a second Ctrl-C ends the program
+}
+
+std::string read_text(const std::string& path) {
+  TextReader reader(path);
+  std::string text;
+  while (reader.next()) text.append(reader.line()).append("\n");
+  return text;
+}
+
+TrainOptions train_options(const Options& o, Index sentences) {
+  TrainOptions t;
+  if (o.loss == "perceptron") {
+    t.loss = PerceptronLoss{};
+  } else {
+    t.loss = LikelihoodLoss{o.beta};
+  }
+  t.solver = o.solver;
+  t.c1 = o.c1.value_or(0);
+  t.c2 = o.c2.value_or(o.c1 && !o.lambda ? 0 : 1);
+  // (1/n) sum_i loss_i + (lambda/2) |w|^2, times n.
+  if (o.lambda) t.c2 = static_cast<double>(sentences) * *o.lambda / 2;
+  t.iterations = o.iterations, t.patience = o.patience, t.memory = o.memory;
+  t.all_features = o.all_features;
+  t.threads = o.threads, t.seed = o.seed;
+  return t;
+}
+
+std::string duration(double seconds) {
+  if (seconds < 100) return fmt::format("{:.1f}s", seconds);
+  const long s = std::lround(seconds);
+  return s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
+                  : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+}
+
+// Shows the iterations: a line that moves on a terminal, lines elsewhere, objects on standard output for
+// machines.
+class Log {
+ public:
+  explicit Log(const Options& o) : json_(o.json), perceptron_(o.loss == "perceptron") {
+    if (is_terminal(STDERR_FILENO)) progress_ = std::make_unique<ProgressLine>();
+  }
+
+  void iteration(const TrainProgress& p) {
+    std::string line =
+        fmt::format("[{:3}] {}={:.2f}", p.iteration, perceptron_ ? "mistakes" : "obj", p.objective);
+    if (!perceptron_) line += fmt::format(" |g|={:.3g}", p.gradient_norm);
+    line += fmt::format(" act={}", p.active);
+    if (p.dev_f1 >= 0) line += fmt::format(" dev={:.2f}%/{:.2f}", p.dev_accuracy, p.dev_f1);
+    line += fmt::format(" time={}", duration(p.seconds));
+    if (p.remaining >= 0) line += fmt::format(" eta={}", duration(p.remaining));
+    if (progress_) {
+      progress_->show(p.remaining < 0 ? 0 : p.seconds / (p.seconds + p.remaining + 1e-9), line);
+    } else {
+      fmt::print(stderr, "{}\n", line);
+    }
+    if (json_) object(p);
+  }
+
+  void end() { progress_.reset(); }
+
+ private:
+  static void object(const TrainProgress& p) {
+    nlohmann::ordered_json o{{"iteration", p.iteration},         {"evaluations", p.evaluations},
+                             {"objective", p.objective},         {"active", p.active},
+                             {"gradient_norm", p.gradient_norm}, {"seconds", p.seconds}};
+    if (p.dev_f1 >= 0) o["dev_f1"] = p.dev_f1, o["dev_accuracy"] = p.dev_accuracy;
+    Output out;
+    out << o.dump() << "\n";
+    out.flush();
+  }
+
+  bool json_, perceptron_;
+  std::unique_ptr<ProgressLine> progress_;
+};
+
+void print_summary(const TrainSummary& s, double seconds) {
+  Output out;
+  out << nlohmann::ordered_json{{"objective", s.objective},
+                                {"features", s.features},
+                                {"attributes", s.attributes},
+                                {"labels", s.labels},
+                                {"sequences", s.sequences},
+                                {"positions", s.positions},
+                                {"evaluations", s.evaluations},
+                                {"iterations", s.iterations},
+                                {"gradient_norm", s.gradient_norm},
+                                {"solver", name(s.used)},
+                                {"best_iteration", s.best_iteration},
+                                {"dev_f1",
+                                 s.dev_f1 < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(s.dev_f1)},
+                                {"seconds", seconds},
+                                {"cpu_seconds", static_cast<double>(std::clock()) / CLOCKS_PER_SEC},
+                                {"peak_bytes", peak_bytes()},
+                                {"stopped", s.stopped}}
+             .dump()
+      << "\n";
+  out.flush();
+}
+
+void run(const Options& o) {
+  const auto start = std::chrono::steady_clock::now();
+  FeatureOptions features;
+  features.format = o.format, features.boundary = o.boundary, features.min_count = o.min_count;
+  if (!o.templates.empty())
+    features.templates = read_text(o.templates), features.templates_name = o.templates;
+  { const AtomicFile probe(o.model); }  // a path that cannot be written shows now, not after the training
+  Examples examples = read_examples(o.train, features);
+  std::optional<Model> init;
+  TrainOptions options = train_options(o, examples.data.size());
+  if (!o.init.empty()) init = load_model(o.init), options.init = &*init;
+  std::optional<DevelopmentSet> dev;
+  if (!o.dev.empty()) dev = read_development_set(o.dev, o.format, examples.model);
+  fmt::print(stderr, "{} sentences, {} tokens, {} labels, {} attributes\n", examples.data.size(),
+             examples.data.positions(), examples.model.labels.size(), examples.model.attributes.size());
+
+  Log log(o);
+  std::signal(SIGINT, on_interrupt);
+  TrainSummary summary =
+      train_model(examples.model, examples.data, dev ? &*dev : nullptr, options, [&](const TrainProgress& p) {
+        log.iteration(p);
+        return !interrupted;
+      });
+  std::signal(SIGINT, SIG_DFL);
+  log.end();
+  if (interrupted) summary.stopped = "interrupted";
+  const Model model = pruned(examples.model);
+  save_model(model, o.model);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  fmt::print(stderr, "stopped: {}; {} iterations, {} evaluations, {}\n", summary.stopped, summary.iterations,
+             summary.evaluations, duration(seconds));
+  if (summary.dev_f1 >= 0) {
+    fmt::print(stderr, "kept iteration {}: F1 {:.2f} on the development set\n", summary.best_iteration,
+               summary.dev_f1);
+  }
+  fmt::print(stderr, "{}: {} of {} weights are not 0\n", o.model, model.features(), summary.features);
+  if (o.json) print_summary(summary, seconds);
+}
+
+constexpr const char* kHelp = R"(Learn to label sequences from examples.
+
+Minimises  sum of losses + c2 |w|^2 + c1 |w|_1  (CRFsuite's convention; logarithms are natural).
+
+Examples:
+  thalweg train train.conll --dev dev.conll --model chunks.model
+  thalweg train train.conll.gz --templates tutorial.tpl --c1 1 --model small.model)";
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App* app = program.add_subcommand("train", kHelp);
+  app->add_option("TRAIN", o->train,
+                  "Labelled sentences: one token a line, the label last, a blank line after each "
+                  "sentence; gzip is read as it is, - is standard input")
+      ->required();
+  app->add_option("--model,-m", o->model, "Where the model goes; written whole or not at all")->required();
+  app->add_option("--templates,-t", o->templates,
+                  "Attribute templates in the language of CRF++ and Wapiti; without: a "
+                  "built-in set (word, neighbours, case, shape, affixes, other columns)");
+  app->add_option("--loss", o->loss,
+                  "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
+                  "(averaged, Collins 2002)")
+      ->check(CLI::IsMember({"likelihood", "perceptron"}))
+      ->option_text("likelihood|perceptron [likelihood]");
+  app->add_option("--solver", o->solver, "auto, lbfgs (OWL-QN where c1 > 0) or averaged (the perceptron's)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Solver>{
+          {"auto", Solver::Auto}, {"lbfgs", Solver::Lbfgs}, {"averaged", Solver::Averaged}}))
+      ->default_str("auto")
+      ->option_text("auto|lbfgs|averaged [auto]");
+  auto* c2 = app->add_option("--c2", o->c2, "Weight of |w|^2, >= 0 [1; 0 when only --c1 is given]");
+  app->add_option("--c1", o->c1, "Weight of |w|_1, >= 0; above 0 most weights become exactly 0 [0]");
+  app->add_option("--lambda", o->lambda, "The same as c2 = sentences * lambda / 2")->excludes(c2);
+  app->add_option("--beta", o->beta, "Inverse temperature of the likelihood, > 0")->capture_default_str();
+  app->add_option("--iterations,-i", o->iterations,
+                  "At most so many; 0 takes 1000 for lbfgs, 10 passes for the "
+                  "perceptron")
+      ->capture_default_str();
+  app->add_option("--features", o->all_features,
+                  "observed: weights for pairs of attribute and label that occur; all: "
+                  "for every pair")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"observed", false}, {"all", true}}))
+      ->default_str("observed")
+      ->option_text("observed|all [observed]");
+  app->add_option("--boundary", o->boundary,
+                  "What templates read outside of a sentence. marks: _B-1, _B+1 and so on; "
+                  "none: nothing, and first and last token carry __BOS__, __EOS__")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Boundary>{{"marks", Boundary::Marks}, {"none", Boundary::None}}))
+      ->default_str("marks")
+      ->option_text("marks|none [marks]");
+  app->add_option("--min-count", o->min_count, "Leave out attributes seen less often, >= 1")
+      ->capture_default_str();
+  app->add_option("--dev", o->dev, "Labelled sentences to watch: the best iteration is kept");
+  app->add_option("--patience", o->patience,
+                  "With --dev: stop after so many iterations with nothing better, >= 1")
+      ->capture_default_str();
+  app->add_option("--init", o->init, "A model whose weights are the start");
+  app->add_option("--memory", o->memory, "Curvature pairs of lbfgs, >= 1")->capture_default_str();
+  add_format(*app, o->format);
+  app->add_option("--threads", o->threads,
+                  "Threads, >= 1; the model is the same, bit for bit, for any number")
+      ->capture_default_str();
+  app->add_option("--seed", o->seed, "Order of sentences for the perceptron")->capture_default_str();
+  app->add_flag("--json", o->json, "One object an iteration on standard output, the last a summary");
+  app->callback([o] { run(*o); });
+}
+
+}  // namespace thalweg::app

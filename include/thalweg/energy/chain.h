@@ -1,0 +1,119 @@
+/// @file
+/// `Chain`: a labelling y of T positions with K labels each, and the energy that splits into parts
+///
+///     E(y) = sum_t unary[t][y_t] + sum_t pairwise[which[t]][y_t * K + y_{t+1}]
+///
+/// A chain is a topology over tables; it knows nothing of where the numbers came from. Everything here is a
+/// view: cheap to copy, owning nothing. Energies are finite or `+infinity` (forbidden), never NaN or
+/// `-infinity`.
+///
+///     std::vector<float> unary{0, 1,  2, 0,  0, 3}, pairwise{0, 1, 1, 0};
+///     Chain<float> chain{{unary.data(), 3, 2}, {pairwise.data(), 1, 4}, {}};
+///     double e = energy(chain, std::vector<Label>{0, 1, 1});   // 0 + 0 + 3 + 1 + 0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "thalweg/core/types.h"
+
+namespace thalweg {
+
+/// The energies of one sequence. R is float or double.
+template <class R>
+struct Chain {
+  using Scalar = R;
+
+  Table<const R> unary;     ///< [T x K]
+  Table<const R> pairwise;  ///< [P x K*K]; entry i*K + j couples label i with label j one position later
+  std::span<const std::uint32_t>
+      which;  ///< [T-1] row of `pairwise` between t and t+1; empty: row 0 everywhere
+
+  Index length() const { return unary.rows; }
+  Index labels() const { return unary.columns; }
+  /// The [K x K] table between t and t+1. @pre 0 <= t < length() - 1
+  const R* coupling(Index t) const { return pairwise[which.empty() ? 0 : static_cast<Index>(which[t])]; }
+};
+
+/// The same tables in their other role: gradients with respect to part energies, or expected parts.
+template <class R>
+struct ChainParts {
+  Table<R> unary;     ///< [T x K]; belongs to the sequence, so operations assign it
+  Table<R> pairwise;  ///< [P x K*K]; shared between sequences, so operations add to it
+  std::span<const std::uint32_t> which;
+
+  R* coupling(Index t) const { return pairwise[which.empty() ? 0 : static_cast<Index>(which[t])]; }
+};
+
+/// The parts type of a structure: what a loss writes its derivative to.
+template <class S>
+struct PartsOf;
+template <class R>
+struct PartsOf<Chain<R>> {
+  using type = ChainParts<R>;
+};
+template <class S>
+using Parts = typename PartsOf<S>::type;
+
+/// Many sequences over one arena: position p of the block is row p of `unary`; sequence n covers the
+/// positions [sequences[n], sequences[n + 1]). `which[p]`, where present, couples p with p + 1 and is unused
+/// at sequence ends.
+template <class R>
+struct ChainBlock {
+  Table<const R> unary;                  ///< [positions x K]
+  Table<const R> pairwise;               ///< [P x K*K]
+  std::span<const std::uint32_t> which;  ///< [positions] or empty
+  std::span<const Index> sequences;      ///< [N + 1]; the first entry is where row 0 of `unary` stands
+
+  Index size() const { return static_cast<Index>(sequences.size()) - 1; }
+  Chain<R> operator[](Index n) const {
+    const Index begin = sequences[n] - sequences[0], length = sequences[n + 1] - sequences[n];
+    return {
+        unary.slice(begin, length), pairwise,
+        which.empty() || length == 0 ? std::span<const std::uint32_t>{} : which.subspan(begin, length - 1)};
+  }
+};
+
+/// E(y), summed in double. O(T). @pre y.size() == chain.length(), every label below K
+template <class R>
+double energy(const Chain<R>& chain, std::span<const Label> y) {
+  double total = 0;
+  for (Index t = 0; t < chain.length(); ++t) {
+    total += chain.unary[t][y[t]];
+    if (t > 0) total += chain.coupling(t - 1)[y[t - 1] * chain.labels() + y[t]];
+  }
+  return total;
+}
+
+/// Adds `weight` at every part that y touches. O(T).
+template <class R>
+void add_answer(const Chain<R>& chain, std::span<const Label> y, R weight, const ChainParts<R>& parts) {
+  for (Index t = 0; t < chain.length(); ++t) {
+    parts.unary[t][y[t]] += weight;
+    if (t > 0) parts.coupling(t - 1)[y[t - 1] * chain.labels() + y[t]] += weight;
+  }
+}
+
+/// The same chain with answers taken away: label l at t stays where `allowed[t][l]` is not 0. Partial labels,
+/// latent answers and legality constraints are all this. The unary table is copied to `storage`, which the
+/// result views.
+template <class R>
+Chain<R> restrict(const Chain<R>& chain, Table<const std::uint8_t> allowed, TableBuffer<R>& storage) {
+  Table<R> unary = storage.resize(chain.length(), chain.labels());
+  for (Index i = 0; i < unary.size(); ++i) {
+    unary.data[i] = allowed.data[i] ? chain.unary.data[i] : kInfinity<R>;
+  }
+  return {unary, chain.pairwise, chain.which};
+}
+
+/// The chain of E(y) - sum_t cost[t][y_t]: its minimum is the most offending answer of margin rescaling, its
+/// free energy the softmax-margin's. `cost` is [T x K]; the unary table is copied to `storage`, which the
+/// result views.
+template <class R>
+Chain<R> augment(const Chain<R>& chain, Table<const R> cost, TableBuffer<R>& storage) {
+  Table<R> unary = storage.resize(chain.length(), chain.labels());
+  for (Index i = 0; i < unary.size(); ++i) unary.data[i] = chain.unary.data[i] - cost.data[i];
+  return {unary, chain.pairwise, chain.which};
+}
+
+}  // namespace thalweg

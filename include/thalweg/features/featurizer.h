@@ -1,0 +1,151 @@
+/// @file
+/// Sentences to attributes, and attributes to the numbers of a Dataset.
+///
+///     const Featurizer featurizer(TemplateSet::built_in(corpus.columns() - 1), Boundary::Marks);
+///     Vocabulary attributes, labels;
+///     const Dataset train = learn_dataset(corpus, featurizer, attributes, labels);
+///     const Dataset dev = look_up_dataset(other_corpus, featurizer, attributes, labels);
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/core/export.h"
+#include "thalweg/core/types.h"
+#include "thalweg/corpus/corpus.h"
+#include "thalweg/corpus/vocabulary.h"
+#include "thalweg/features/dataset.h"
+#include "thalweg/features/templates.h"
+
+namespace thalweg {
+
+/// The attributes of a run of tokens: what a Featurizer writes. It grows and never shrinks, so that a reused
+/// one allocates nothing once warm. Moving it keeps its views valid.
+class AttributeBuffer {
+ public:
+  AttributeBuffer() = default;
+  AttributeBuffer(const AttributeBuffer&) = delete;
+  AttributeBuffer& operator=(const AttributeBuffer&) = delete;
+  AttributeBuffer(AttributeBuffer&&) = default;
+  AttributeBuffer& operator=(AttributeBuffer&&) = default;
+
+  Index size() const { return static_cast<Index>(ends_.size()); }  ///< tokens
+  /// The attributes of the run's t-th token, and their values beside them (empty when every one is 1).
+  std::span<const std::string_view> names(Index t) const {
+    return all_names().subspan(begin(t), ends_[t] - begin(t));
+  }
+  std::span<const float> values(Index t) const {
+    if (values_.empty()) return {};
+    return std::span(values_).subspan(begin(t), ends_[t] - begin(t));
+  }
+  /// Of all tokens, one after another.
+  std::span<const std::string_view> all_names() const {
+    return {names_.data(), ends_.empty() ? 0 : ends_.back()};
+  }
+
+ private:
+  friend class Featurizer;
+  std::size_t begin(Index t) const { return t == 0 ? 0 : ends_[t - 1]; }
+
+  struct Text {
+    std::size_t begin, size;  // of texts_; a size of -1: there is no such text here
+  };
+  std::vector<std::string_view> names_;  // may be longer than what is used
+  std::vector<float> values_;            // beside names_, or empty
+  std::vector<std::size_t> ends_;        // [tokens]
+  std::vector<char> bytes_;              // what expanded names point into
+  std::vector<Text> window_;             // [rows x sources], what macros read around the run
+  std::string texts_;                    // their bytes
+};
+
+/// Templates and a boundary rule, compiled; or the attributes as the file gives them. Immutable and
+/// thread-safe.
+class THALWEG_EXPORT Featurizer {
+ public:
+  Featurizer(TemplateSet templates, Boundary boundary);
+  /// For rows of `label attribute attribute ...`: the attributes themselves, with their values.
+  static Featurizer of_attributes();
+
+  /// Attributes of tokens [begin, end), of each in the order of the templates. O(bytes written). The names
+  /// are valid until the buffer's next use; those of attribute rows as long as the sentence is.
+  /// @throws InputError if a row lacks a column that a template reads.
+  void attributes(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
+  void attributes(const Sentence& sentence, AttributeBuffer& out) const {
+    attributes(sentence, 0, sentence.size(), out);
+  }
+
+  /// The cell that holds a token's label: the last, or with attribute rows the first.
+  std::string_view label(const Sentence& sentence, Index t) const {
+    return sentence.cell(t, has_templates_ ? sentence.columns(t) - 1 : 0);
+  }
+
+  bool has_templates() const { return has_templates_; }
+  const TemplateSet& templates() const { return templates_; }  ///< Empty with attribute rows.
+  Boundary boundary() const { return boundary_; }
+
+ private:
+  // A window [rows x sources] holds, for every position that templates can reach from a run of tokens, the
+  // text of each distinct macro; a template is then a list of pieces, each a literal and a place of the
+  // window relative to the token.
+  struct Source {
+    int column;
+    Macro::Kind kind;
+    int length;
+    auto operator<=>(const Source&) const = default;
+  };
+  struct Piece {
+    std::size_t literal, literal_size;  // of literals_
+    std::size_t text;                   // of window_, counted from the token's row + first_row_; -1: none
+  };
+
+  Featurizer() = default;
+  void compile(const Template& one);
+  std::size_t fill_window(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
+  void add_row(const Sentence& sentence, Index t, AttributeBuffer& out) const;
+  void add_outside_row(Index distance, AttributeBuffer& out) const;
+  char* expand(std::span<const Piece> pieces, const AttributeBuffer::Text* window, const char* texts,
+               char* to) const;
+  void copy_attributes(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
+
+  bool has_templates_ = false;
+  TemplateSet templates_;
+  Boundary boundary_ = Boundary::Marks;
+  std::vector<Source> sources_;    // by column
+  std::vector<std::size_t> uses_;  // [sources], by how many pieces
+  std::vector<Piece> pieces_;      // of all templates
+  std::vector<std::size_t> ends_;  // [templates], of pieces_
+  std::string literals_;           // with slack behind
+  std::size_t literals_size_ = 0;
+  Index first_row_ = 0, last_row_ = 0;
+};
+
+/// What the functions below reuse from sentence to sentence; one per thread.
+struct FeatureScratch {
+  AttributeBuffer attributes;
+  std::vector<std::uint32_t> ids, sorted;
+};
+
+/// Training: appends a sentence with its labels; what is met for the first time gets the next id. An
+/// attribute that a token has twice becomes one entry with the sum of the values: the columns of a row are
+/// distinct.
+/// @throws InputError if a template reads the label or a column beyond it.
+THALWEG_EXPORT void learn_sentence(const Featurizer& featurizer, const Sentence& sentence,
+                                   Vocabulary& attributes, Vocabulary& labels, FeatureScratch& scratch,
+                                   Dataset& into);
+/// The whole corpus. @throws as learn_sentence
+THALWEG_EXPORT Dataset learn_dataset(const Corpus& corpus, const Featurizer& featurizer,
+                                     Vocabulary& attributes, Vocabulary& labels);
+
+/// Tagging: appends a sentence without reading labels (`into.labels` stays as it is); attributes that the
+/// vocabulary does not hold are left out. @throws InputError if a row lacks a column that a template reads.
+THALWEG_EXPORT void look_up_sentence(const Featurizer& featurizer, const Sentence& sentence,
+                                     const Vocabulary& attributes, FeatureScratch& scratch, Dataset& into);
+/// The whole corpus with its labels, as for a development set; unknown labels become kNoLabel.
+/// @throws as learn_sentence
+THALWEG_EXPORT Dataset look_up_dataset(const Corpus& corpus, const Featurizer& featurizer,
+                                       const Vocabulary& attributes, const Vocabulary& labels);
+
+}  // namespace thalweg

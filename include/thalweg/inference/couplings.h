@@ -1,0 +1,49 @@
+/// @file
+/// Pairwise tables made ready for the kernels, once for all chains that share them.
+#pragma once
+
+#include <vector>
+
+#include "thalweg/core/export.h"
+#include "thalweg/core/types.h"
+
+namespace thalweg {
+
+/// Padded copies of P tables [K x K] in both orientations; for sums at one beta, exponentiated. After
+/// `prepare_*` it is const and may be shared between threads. O(P K^2) time and memory.
+///
+/// Sums run in one of two domains. Let r be the largest beta-scaled spread of a table. Two labels at one
+/// position differ in their messages by at most exp(r), so a probability that underflows was worth less than
+/// exp(2 r - 87) of the total in float (exp(2 r - 708) in double): rows of probabilities, rescaled at each
+/// position, are exact to rounding for *any* unary energies while r <= 30 (300). Beyond, and with forbidden
+/// pairs, rows of logarithms are, at about four times the cost.
+template <class R>
+class THALWEG_EXPORT Couplings {
+ public:
+  enum class Domain { Minima, Scaled, Log };
+
+  /// For minimisation. @pre pairwise is [P x K*K]; P may be 0 for chains of at most one position.
+  void prepare_minima(Table<const R> pairwise, Index labels);
+  /// For sums at inverse temperature `beta`. @pre beta > 0
+  void prepare_sums(Table<const R> pairwise, Index labels, R beta);
+
+  Domain domain() const { return domain_; }
+  Index labels() const { return labels_; }
+  Index stride() const { return stride_; }
+  R beta() const { return beta_; }
+  const R* tables() const { return tables_.data(); }
+  const R* transposed() const { return transposed_.data(); }
+  const double* offsets() const { return offsets_.data(); }
+
+ private:
+  void resize(Table<const R> pairwise, Index labels);
+  void copy(Table<const R> pairwise, R factor, R fill);
+
+  Domain domain_ = Domain::Minima;
+  Index labels_ = 0, stride_ = 0;
+  R beta_ = 1;
+  std::vector<R> tables_, transposed_;
+  std::vector<double> offsets_;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,40 @@
+/// @file
+/// A trained labeller as one file: versioned, checksummed, verified, memory-mapped (io/array_file.h).
+///
+/// | array              | type and shape    | what it is |
+/// |--------------------|-------------------|------------------------------------------------------------|
+/// | `templates`        | u8                | the template language; empty with attribute files          |
+/// | `boundary`         | u32 [1]           | 0 marks, 1 none                                             |
+/// | `labels/bytes` ... | u8, u32, u64      | the K label names (Vocabulary::Arrays)                      |
+/// | `attributes/...`   |                   | the A attribute names                                       |
+/// | `emissions/offsets`, `/labels` | u32 [A+1], u32 [F] | FeatureIndex of (attribute, label) weights    |
+/// | `transitions/offsets`, `/labels` | u32 [K+1], u32 [G] | FeatureIndex of (label, label) weights      |
+/// | `weights`          | f32 [F + G]       | emissions, then transitions                                 |
+#pragma once
+
+#include <string>
+
+#include "thalweg/core/export.h"
+#include "thalweg/io/array_file.h"
+#include "thalweg/model/linear_chain.h"
+
+namespace thalweg {
+
+inline constexpr FileFormat kModelFormat{"thalweg model", 1, 0};
+
+/// Writes the model whole or not at all. Weights are rounded to float, the precision that tagging works in.
+/// Same model, same bytes. @throws IoError
+THALWEG_EXPORT void save_model(const Model& model, const std::string& path);
+
+/// The bytes of that file.
+THALWEG_EXPORT std::vector<std::byte> model_bytes(const Model& model);
+
+/// Everything is verified before a Model exists: the container, then what the arrays mean (ids below sizes,
+/// offsets monotone, labels of a row ascending, weights finite, names UTF-8 and distinct, templates that
+/// parse).
+/// @throws IoError, ModelError that names the file and the array
+THALWEG_EXPORT Model load_model(const std::string& path);
+/// The same from an open file, which the model keeps alive.
+THALWEG_EXPORT Model load_model(ArrayFile file);
+
+}  // namespace thalweg

@@ -1,0 +1,90 @@
+/// @file
+/// Trainers for the linear chain:
+///
+///     min_w  sum_n L(E(x_n, .; w), y_n) + c2 |w|^2 + c1 |w|_1
+///
+/// with L the likelihood, exactly and to convergence; or the averaged perceptron, which takes a few passes
+/// and no regulariser.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "thalweg/core/export.h"
+#include "thalweg/corpus/vocabulary.h"
+#include "thalweg/features/dataset.h"
+#include "thalweg/learning/loss.h"
+#include "thalweg/model/linear_chain.h"
+
+namespace thalweg {
+
+enum class Solver {
+  Auto,      ///< Lbfgs for the likelihood, Averaged for the perceptron
+  Lbfgs,     ///< L-BFGS; OWL-QN where c1 > 0
+  Averaged,  ///< averaged perceptron, one sequence at a time
+};
+
+struct TrainOptions {
+  Loss loss = LikelihoodLoss{};
+  Solver solver = Solver::Auto;
+  /// Weight of |w|^2, >= 0. 1 suits a few thousand sentences; less data or better features want 0.1 to 10.
+  double c2 = 1;
+  /// Weight of |w|_1, >= 0. Above 0 most weights are exactly 0 and the model is small.
+  double c1 = 0;
+  /// Bound on iterations (passes for the perceptron), >= 1; 0 takes the solver's own: 1000, or 10 passes.
+  Index iterations = 0;
+  /// Every pair of attribute and label gets a weight, not only the pairs seen. A little better, several times
+  /// larger.
+  bool all_features = false;
+  /// With a development set: stop when this many iterations brought nothing better, and keep the best. >= 1
+  Index patience = 20;
+  /// Curvature pairs of L-BFGS, >= 1.
+  Index memory = 6;
+  int threads = 1;
+  /// Order of sequences for the online solvers.
+  std::uint64_t seed = 1;
+  /// Weights of this model are where training starts, for attributes and labels of the same names.
+  const Model* init = nullptr;
+};
+
+/// A labelled set to watch while training. Its labels have a vocabulary of their own that begins with the
+/// model's, so that labels the model does not know have names and count as errors.
+struct DevelopmentSet {
+  Dataset data;
+  Vocabulary labels;
+};
+
+/// One iteration, for people to watch.
+struct TrainProgress {
+  Index iteration = 0, evaluations = 0;
+  double objective = 0;                   ///< with its regularisers; the perceptron's: mistakes over the pass
+  double gradient_norm = 0;               ///< 0 for the perceptron
+  double seconds = 0;                     ///< since training began
+  double remaining = -1;                  ///< estimate, seconds; negative: none yet
+  Index active = 0;                       ///< weights that are not 0
+  double dev_f1 = -1, dev_accuracy = -1;  ///< percent; negative without a development set
+};
+/// Returns false to stop; the model is then that of the last iteration (or the best on the development set).
+using TrainCallback = std::function<bool(const TrainProgress&)>;
+
+struct TrainSummary {
+  Solver requested = Solver::Auto, used = Solver::Auto;
+  double objective = 0, gradient_norm = 0;
+  Index iterations = 0, evaluations = 0;
+  Index sequences = 0, positions = 0, features = 0, attributes = 0, labels = 0;
+  double seconds = 0, cpu_seconds = 0;
+  double dev_f1 = -1;
+  Index best_iteration = 0;  ///< whose weights were kept
+  std::string stopped;       ///< why, for people
+};
+
+/// Chooses features over the attributes and labels of `model`, which numbered `data`, and sets the weights.
+/// @pre sort_by_use has numbered the attributes
+/// @throws OptionError for values out of range or that do not go together; InputError when there is nothing
+/// to learn: no token, or one label only.
+THALWEG_EXPORT TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet* development,
+                                        const TrainOptions& options, const TrainCallback& callback = {});
+
+THALWEG_EXPORT const char* name(Solver solver);
+
+}  // namespace thalweg

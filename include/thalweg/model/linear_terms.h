@@ -1,0 +1,76 @@
+/// @file
+/// The linear energy terms of a chain: E = - sum of the weights of what is there. A positive weight lowers
+/// the energy of its label, so it speaks for it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "thalweg/core/aligned.h"
+#include "thalweg/core/export.h"
+#include "thalweg/model/energy_term.h"
+#include "thalweg/model/feature_index.h"
+#include "thalweg/model/folding.h"
+
+namespace thalweg {
+namespace detail {
+struct SparseLayout;
+}
+
+/// unary[p][l] = - sum over the attributes a of position p of value(p, a) * w(a, l).
+///
+/// Rows of attributes with many labels lie whole, padded to vectors; the others as (label, weight) pairs.
+/// Both in float, which halves the memory that a pass moves; sums over the corpus are double.
+class THALWEG_EXPORT SparseLinear : public EnergyTerm {
+ public:
+  /// @pre attributes whose rows are stored whole come first (sort_by_use)
+  /// @param data for training: the attributes of the positions that all blocks will be of; null: blocks bring
+  /// theirs. Both must outlive the term.
+  SparseLinear(const FeatureIndex& index, Index K, const FoldedAttributes* data = nullptr);
+
+  void assign(std::span<const double> w, int threads) override;
+  Shape shape(const Block& block) const override { return {block.positions(), labels_}; }
+  /// O(attributes of the block * K).
+  void energies(const Block& block, Table<float> out) const override;
+  /// With `data`, for the block of all positions: each gradient is written once, and attributes are shared
+  /// out to threads. Without, position by position on one thread.
+  void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
+                 int threads) const override;
+
+ private:
+  // Which rows and pairs of weights each position reads (lib/model/sparse_kernels.h says why).
+  struct Plan {
+    SparseMatrix rows, pairs;
+    void clear();
+  };
+  detail::SparseLayout layout() const;
+  void add_to_plan(const SparseMatrix& attributes, Index row, Plan& plan) const;
+  void pull_back_all(Table<const float> gradient, std::span<double> into, int threads) const;
+
+  const FeatureIndex& index_;
+  const FoldedAttributes* data_;
+  Index labels_, stride_, dense_rows_ = 0;
+  AlignedVector<float> dense_;           // [dense_rows + contexts, stride]; contexts are sums of weights
+  AlignedVector<std::uint64_t> sparse_;  // label and weight of each other feature, side by side
+  Plan positions_, contexts_;            // of `data`
+};
+
+/// pairwise[i * K + j] = - w(i, j), one table for all positions; pairs without a weight cost nothing.
+class THALWEG_EXPORT Transitions : public EnergyTerm {
+ public:
+  /// `index` must outlive the term.
+  Transitions(const FeatureIndex& index, Index K) : EnergyTerm(index.features()), index_(index), labels_(K) {}
+
+  void assign(std::span<const double> w, int) override { weights_.assign(w.begin(), w.end()); }
+  Shape shape(const Block&) const override { return {1, labels_ * labels_}; }
+  void energies(const Block& block, Table<float> out) const override;
+  void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
+                 int threads) const override;
+
+ private:
+  const FeatureIndex& index_;
+  Index labels_;
+  std::vector<double> weights_;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,85 @@
+/// @file
+/// Labels for new sentences:
+///
+///     const Tagger tagger = Tagger::load("chunks.model");
+///     for (const std::string& label : tagger.tag({"the", "cat", "sat"})) std::cout << label << '\n';
+///
+/// A Tagger is const and shared by any number of threads; a Decoder is the scratch space of one of them.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "thalweg/core/export.h"
+#include "thalweg/inference/min_sum.h"
+#include "thalweg/inference/sum_product.h"
+#include "thalweg/model/linear_chain.h"
+
+namespace thalweg {
+
+class THALWEG_EXPORT Tagger {
+ public:
+  /// @throws IoError, ModelError
+  static Tagger load(const std::string& path);
+  explicit Tagger(Model model);
+  Tagger(Tagger&&) noexcept;
+  Tagger& operator=(Tagger&&) noexcept;
+  ~Tagger();
+
+  /// One label a token; words are column 0. For models that read more columns there is the next.
+  /// @throws InputError where a template reads another column.
+  std::vector<std::string> tag(std::span<const std::string> words) const;
+  std::vector<std::string> tag(std::initializer_list<std::string_view> words) const;
+  /// Rows of cells, as in the training data; the label column may be missing.
+  std::vector<std::string> tag(const Sentence& sentence) const;
+
+  const Model& model() const;
+  Index labels() const { return static_cast<Index>(model().labels.size()); }
+  std::string_view label(Label l) const { return model().labels.name(l); }
+
+ private:
+  friend class Decoder;
+  struct Parts;
+  std::unique_ptr<const Parts> parts_;
+};
+
+/// Reads one sentence at a time and answers about it. Once warm it allocates nothing but what k_lowest
+/// returns. One per thread; the Tagger must outlive it.
+class THALWEG_EXPORT Decoder {
+ public:
+  explicit Decoder(const Tagger& tagger);
+
+  /// Computes the energies of the sentence's chain. @throws InputError where a template reads a missing
+  /// column
+  void read(const Sentence& sentence);
+  /// The chain of the last `read`; valid until the next.
+  Chain<float> chain() const;
+
+  /// The lowest labelling, valid until the next call.
+  std::span<const Label> minimize();
+  double energy() const { return energy_; }  ///< of the labelling `minimize` found
+  /// F at beta = 1: log p(labelling) = free_energy() - energy.
+  double free_energy();
+  /// [T x K] p(y_t = l), after `free_energy`; valid until the next call.
+  Table<const float> marginals();
+  /// The k lowest labellings, ascending.
+  void k_lowest(Index k, std::vector<Minimum>& found);
+  /// Sums over labellings, after `free_energy`: spans' probabilities, samples.
+  SumProduct<float>& sums() { return sums_; }
+
+ private:
+  const Tagger& tagger_;
+  Dataset data_;
+  FeatureScratch scratch_;
+  TableBuffer<float> unary_, marginals_;
+  MinSum<float> minima_;
+  SumProduct<float> sums_;
+  std::vector<Label> labels_;
+  double energy_ = 0;
+};
+
+}  // namespace thalweg

@@ -1,0 +1,52 @@
+/// @file
+/// Training in one call:
+///
+///     Corpus corpus = read_corpus("train.conll", Format::Columns);
+///     Model model = train(corpus, {.c2 = 0.5});
+///     save_model(model, "chunks.model");
+///
+/// and the steps it is made of, for those who want a development set, a progress callback, or a file read in
+/// a stream.
+#pragma once
+
+#include <string>
+
+#include "thalweg/core/export.h"
+#include "thalweg/io/corpus_reader.h"
+#include "thalweg/learning/train.h"
+#include "thalweg/model/linear_chain.h"
+
+namespace thalweg {
+
+/// How text becomes attributes.
+struct FeatureOptions {
+  Format format = Format::Columns;
+  /// The template language (features/templates.h); empty takes TemplateSet::built_in for the columns at hand.
+  std::string templates{};
+  std::string templates_name = "templates";  ///< what errors call it
+  Boundary boundary = Boundary::Marks;
+  Index min_count = 1;  ///< attributes seen less often are left out, >= 1
+};
+
+/// A model that has words but no weights yet, and the data it numbered.
+struct Examples {
+  Model model;
+  Dataset data;
+};
+
+/// From memory. The label is each token's last cell (in Format::Attributes the first).
+/// @throws InputError for templates or columns that do not fit, OptionError for a min_count below 1.
+THALWEG_EXPORT Examples learn_examples(const Corpus& corpus, const FeatureOptions& options = {});
+/// From a file ("-": standard input) without keeping its text. @throws as above, IoError, and InputError at
+/// `file:line`.
+THALWEG_EXPORT Examples read_examples(const std::string& path, const FeatureOptions& options = {});
+
+/// Another file as the model sees it. @throws as read_examples
+THALWEG_EXPORT DevelopmentSet read_development_set(const std::string& path, Format format,
+                                                   const Model& model);
+
+/// Features, weights, and the zeros pruned. @throws as learn_examples and train_model
+THALWEG_EXPORT Model train(const Corpus& corpus, const TrainOptions& options = {},
+                           const FeatureOptions& features = {});
+
+}  // namespace thalweg

@@ -1,0 +1,364 @@
+#include "thalweg/features/featurizer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "thalweg/corpus/utf8.h"
+
+namespace thalweg {
+namespace {
+
+constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+constexpr Index kRun = 256;  // tokens looked up at a time: their strings stay in the cache
+
+// Most texts are shorter than this and then copied as this many bytes, which is one load and one store. So
+// all that texts are copied from or to has as much slack at its end.
+constexpr std::size_t kSlack = 16;
+
+char* copy_text(const char* from, std::size_t size, char* to) {
+  if (size <= kSlack)
+    std::memcpy(to, from, kSlack);
+  else
+    std::memcpy(to, from, size);
+  return to + size;
+}
+
+void append_lower(std::string_view text, std::string& to) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view character = text.substr(at, character_size(text, at));
+    const char32_t c = code_point(character), lower = to_lower(c);
+    if (lower == c)
+      to.append(character);
+    else
+      append_utf8(to, lower);
+    at += character.size();
+  }
+}
+
+void append_shape(std::string_view text, std::string& to) {
+  std::string_view last;
+  for (std::size_t at = 0; at < text.size();) {
+    std::string_view character = text.substr(at, character_size(text, at));
+    at += character.size();
+    switch (character_class(code_point(character))) {
+      case CharacterClass::Upper:
+        character = "X";
+        break;
+      case CharacterClass::Lower:
+        character = "x";
+        break;
+      case CharacterClass::Digit:
+        character = "9";
+        break;
+      case CharacterClass::Other:
+        break;
+    }
+    if (character != last) to.append(character);
+    last = character;
+  }
+}
+
+// Bytes of the first n characters, or kNone if there are fewer.
+std::size_t prefix_size(std::string_view text, int n) {
+  std::size_t at = 0;
+  for (; n > 0; --n) {
+    if (at == text.size()) return kNone;
+    at += character_size(text, at);
+  }
+  return at;
+}
+
+// Where the last n characters begin, or kNone if there are fewer.
+std::size_t suffix_begin(std::string_view text, int n) {
+  std::size_t at = text.size();
+  for (; n > 0; --n) {
+    if (at == 0) return kNone;
+    do {
+      --at;
+    } while (at > 0 && (text[at] & 0xC0) == 0x80);  // a continuation byte
+  }
+  return at;
+}
+
+}  // namespace
+
+Featurizer::Featurizer(TemplateSet templates, Boundary boundary)
+    : has_templates_(true), templates_(std::move(templates)), boundary_(boundary) {
+  for (const Template& one : templates_.templates()) {
+    for (const Macro& macro : one.macros) {
+      sources_.push_back({macro.column, macro.kind, macro.length});
+      first_row_ = std::min<Index>(first_row_, macro.row);
+      last_row_ = std::max<Index>(last_row_, macro.row);
+    }
+  }
+  std::sort(sources_.begin(), sources_.end());
+  sources_.erase(std::unique(sources_.begin(), sources_.end()), sources_.end());
+  uses_.resize(sources_.size());
+  for (const Template& one : templates_.templates()) compile(one);
+  literals_size_ = literals_.size();
+  literals_.resize(literals_size_ + kSlack);
+}
+
+Featurizer Featurizer::of_attributes() { return {}; }
+
+void Featurizer::compile(const Template& one) {
+  for (std::size_t i = 0; i < one.literals.size(); ++i) {
+    Piece piece{literals_.size(), one.literals[i].size(), kNone};
+    literals_ += one.literals[i];
+    if (i < one.macros.size()) {
+      const Macro& macro = one.macros[i];
+      const Source source{macro.column, macro.kind, macro.length};
+      const auto place = std::lower_bound(sources_.begin(), sources_.end(), source) - sources_.begin();
+      piece.text = static_cast<std::size_t>((macro.row - first_row_) * std::ssize(sources_) + place);
+      ++uses_[static_cast<std::size_t>(place)];
+    }
+    if (piece.text != kNone || piece.literal_size > 0) pieces_.push_back(piece);
+  }
+  ends_.push_back(pieces_.size());
+}
+
+void Featurizer::attributes(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const {
+  out.ends_.clear();
+  out.values_.clear();
+  if (!has_templates_) return copy_attributes(sentence, begin, end, out);
+
+  const auto tokens = static_cast<std::size_t>(end - begin);
+  const std::size_t texts_size = fill_window(sentence, begin, end, out);
+  const std::size_t names = tokens * (ends_.size() + 2);  // and __BOS__, __EOS__
+  const std::size_t bytes = tokens * literals_size_ + texts_size + kSlack;
+  if (out.names_.size() < names) out.names_.resize(names);
+  if (out.bytes_.size() < bytes) out.bytes_.resize(bytes);
+
+  std::size_t count = 0;
+  char* to = out.bytes_.data();
+  for (Index t = begin; t < end; ++t) {
+    const AttributeBuffer::Text* window = out.window_.data() + (t - begin) * std::ssize(sources_);
+    std::size_t first = 0;
+    for (const std::size_t last : ends_) {
+      const std::span<const Piece> pieces(pieces_.data() + first, last - first);
+      first = last;
+      char* const stop = expand(pieces, window, out.texts_.data(), to);
+      if (stop == nullptr) continue;
+      out.names_[count++] = {to, static_cast<std::size_t>(stop - to)};
+      to = stop;
+    }
+    if (boundary_ == Boundary::None && t == 0) out.names_[count++] = "__BOS__";
+    if (boundary_ == Boundary::None && t + 1 == sentence.size()) out.names_[count++] = "__EOS__";
+    out.ends_.push_back(count);
+  }
+}
+
+// Writes one attribute; null if a text that it needs does not exist.
+char* Featurizer::expand(std::span<const Piece> pieces, const AttributeBuffer::Text* window,
+                         const char* texts, char* to) const {
+  for (const Piece& piece : pieces) {
+    to = copy_text(literals_.data() + piece.literal, piece.literal_size, to);
+    if (piece.text == kNone) break;
+    const AttributeBuffer::Text& text = window[piece.text];
+    if (text.size == kNone) return nullptr;
+    to = copy_text(texts + text.begin, text.size, to);
+  }
+  return to;
+}
+
+// Returns how many bytes of texts the run's attributes can hold at most.
+std::size_t Featurizer::fill_window(const Sentence& sentence, Index begin, Index end,
+                                    AttributeBuffer& out) const {
+  out.window_.clear();
+  out.texts_.clear();
+  for (Index row = begin + first_row_; row < end + last_row_; ++row) {
+    if (row >= 0 && row < sentence.size())
+      add_row(sentence, row, out);
+    else
+      add_outside_row(row < 0 ? row : row - sentence.size() + 1, out);
+  }
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < out.window_.size(); ++i)
+    if (out.window_[i].size != kNone) size += uses_[i % sources_.size()] * out.window_[i].size;
+  out.texts_.append(kSlack, '\0');
+  return size;
+}
+
+void Featurizer::add_row(const Sentence& sentence, Index t, AttributeBuffer& out) const {
+  if (sentence.columns(t) < templates_.columns()) templates_.check_columns(sentence.columns(t));
+  std::string& texts = out.texts_;
+  int column = -1;
+  std::string_view cell;
+  std::size_t begin = 0;
+  for (const Source& source : sources_) {
+    if (source.column != column) {  // once for all sources that read the column
+      column = source.column;
+      cell = sentence.cell(t, column);
+      begin = texts.size();
+      texts.append(cell);
+    }
+    const std::size_t mapped = texts.size();  // where a mapped copy will begin
+    switch (source.kind) {
+      case Macro::Kind::Cell:
+        out.window_.push_back({begin, cell.size()});
+        break;
+      case Macro::Kind::Prefix:
+        out.window_.push_back({begin, prefix_size(cell, source.length)});
+        break;
+      case Macro::Kind::Suffix: {
+        const std::size_t from = suffix_begin(cell, source.length);
+        out.window_.push_back({begin + from, from == kNone ? kNone : cell.size() - from});
+        break;
+      }
+      case Macro::Kind::Lower:
+        append_lower(cell, texts);
+        out.window_.push_back({mapped, texts.size() - mapped});
+        break;
+      case Macro::Kind::Shape:
+        append_shape(cell, texts);
+        out.window_.push_back({mapped, texts.size() - mapped});
+        break;
+    }
+  }
+}
+
+// A position `distance` before (negative) or after the sentence.
+void Featurizer::add_outside_row(Index distance, AttributeBuffer& out) const {
+  AttributeBuffer::Text text{out.texts_.size(), kNone};
+  if (boundary_ == Boundary::Marks) {
+    out.texts_.append("_B").append(distance > 0 ? "+" : "").append(std::to_string(distance));
+    text.size = out.texts_.size() - text.begin;
+  }
+  out.window_.insert(out.window_.end(), sources_.size(), text);
+}
+
+void Featurizer::copy_attributes(const Sentence& sentence, Index begin, Index end,
+                                 AttributeBuffer& out) const {
+  out.names_.clear();
+  for (Index t = begin; t < end; ++t) {
+    for (Index c = 1; c < sentence.columns(t); ++c) {
+      out.names_.push_back(sentence.cell(t, c));
+      if (sentence.has_values()) out.values_.push_back(sentence.value(t, c));
+    }
+    out.ends_.push_back(out.names_.size());
+  }
+}
+
+namespace {
+
+// Rows are short as a rule: comparing all pairs takes a few vector instructions and no memory.
+bool has_repetition(std::span<const std::uint32_t> ids, std::vector<std::uint32_t>& scratch) {
+  constexpr std::size_t kShort = 64;
+  if (ids.size() > kShort) {
+    scratch.assign(ids.begin(), ids.end());
+    std::sort(scratch.begin(), scratch.end());
+    return std::adjacent_find(scratch.begin(), scratch.end()) != scratch.end();
+  }
+  unsigned repeated = 0;
+  for (std::size_t i = 1; i < ids.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) repeated |= ids[i] == ids[j];
+  return repeated != 0;
+}
+
+// Makes the entries from `begin` on distinct; values of equal columns add up.
+void merge_repetitions(SparseMatrix& matrix, std::size_t begin) {
+  matrix.values.resize(matrix.columns.size(), 1.0f);
+  std::vector<std::pair<std::uint32_t, float>> row;
+  for (std::size_t i = begin; i < matrix.columns.size(); ++i)
+    row.emplace_back(matrix.columns[i], matrix.values[i]);
+  std::stable_sort(row.begin(), row.end(), [](auto& a, auto& b) { return a.first < b.first; });
+  matrix.columns.resize(begin);
+  matrix.values.resize(begin);
+  for (const auto& [column, value] : row) {
+    if (matrix.columns.size() > begin && matrix.columns.back() == column) {
+      matrix.values.back() += value;
+    } else {
+      matrix.columns.push_back(column);
+      matrix.values.push_back(value);
+    }
+  }
+}
+
+void append_row(std::span<const std::uint32_t> ids, std::span<const float> values, FeatureScratch& scratch,
+                SparseMatrix& matrix) {
+  const std::size_t begin = matrix.columns.size();
+  const bool all_one = std::all_of(values.begin(), values.end(), [](float value) { return value == 1; });
+  const bool weighted = !all_one || !matrix.values.empty();
+  matrix.columns.resize(begin + ids.size());
+  if (weighted) matrix.values.resize(begin + ids.size(), 1.0f);
+  std::size_t end = begin;
+  for (std::size_t i = 0; i < ids.size(); ++i) {  // without a branch on the id, which no one can predict
+    matrix.columns[end] = ids[i];
+    if (weighted && !values.empty()) matrix.values[end] = values[i];
+    end += ids[i] != Vocabulary::kUnknown;
+  }
+  matrix.columns.resize(end);
+  if (weighted) matrix.values.resize(end);
+  if (has_repetition(std::span(matrix.columns).subspan(begin), scratch.sorted))
+    merge_repetitions(matrix, begin);
+  matrix.offsets.push_back(static_cast<Index>(matrix.columns.size()));
+}
+
+// Appends the attributes of a sentence; to_ids(names, ids) numbers them.
+template <class ToIds>
+void append_attributes(const Featurizer& featurizer, const Sentence& sentence, FeatureScratch& scratch,
+                       Dataset& into, ToIds to_ids) {
+  for (Index begin = 0; begin < sentence.size(); begin += kRun) {
+    AttributeBuffer& run = scratch.attributes;
+    featurizer.attributes(sentence, begin, std::min(begin + kRun, sentence.size()), run);
+    const auto names = run.all_names();
+    if (scratch.ids.size() < names.size()) scratch.ids.resize(names.size());
+    const auto ids = std::span(scratch.ids).first(names.size());
+    to_ids(names, ids);
+    for (Index t = 0; t < run.size(); ++t)
+      append_row(
+          ids.subspan(static_cast<std::size_t>(run.names(t).data() - names.data()), run.names(t).size()),
+          run.values(t), scratch, into.attributes);
+  }
+  into.sequences.push_back(into.sequences.back() + sentence.size());
+}
+
+// The last column is the label: a template that reads it would learn to copy the answer.
+void refuse_labels_as_input(const Featurizer& featurizer, const Sentence& sentence) {
+  if (!featurizer.has_templates()) return;
+  for (Index t = 0; t < sentence.size(); ++t) featurizer.templates().check_columns(sentence.columns(t) - 1);
+}
+
+}  // namespace
+
+void learn_sentence(const Featurizer& featurizer, const Sentence& sentence, Vocabulary& attributes,
+                    Vocabulary& labels, FeatureScratch& scratch, Dataset& into) {
+  refuse_labels_as_input(featurizer, sentence);
+  append_attributes(featurizer, sentence, scratch, into,
+                    [&](auto names, auto ids) { attributes.add(names, ids); });
+  for (Index t = 0; t < sentence.size(); ++t)
+    into.labels.push_back(labels.add(featurizer.label(sentence, t)));
+}
+
+void look_up_sentence(const Featurizer& featurizer, const Sentence& sentence, const Vocabulary& attributes,
+                      FeatureScratch& scratch, Dataset& into) {
+  append_attributes(featurizer, sentence, scratch, into,
+                    [&](auto names, auto ids) { attributes.find(names, ids); });
+}
+
+Dataset learn_dataset(const Corpus& corpus, const Featurizer& featurizer, Vocabulary& attributes,
+                      Vocabulary& labels) {
+  Dataset result;
+  FeatureScratch scratch;
+  for (Index n = 0; n < corpus.size(); ++n)
+    learn_sentence(featurizer, corpus[n], attributes, labels, scratch, result);
+  return result;
+}
+
+Dataset look_up_dataset(const Corpus& corpus, const Featurizer& featurizer, const Vocabulary& attributes,
+                        const Vocabulary& labels) {
+  Dataset result;
+  FeatureScratch scratch;
+  for (Index n = 0; n < corpus.size(); ++n) {
+    const Sentence sentence = corpus[n];
+    refuse_labels_as_input(featurizer, sentence);
+    look_up_sentence(featurizer, sentence, attributes, scratch, result);
+    for (Index t = 0; t < sentence.size(); ++t)
+      result.labels.push_back(labels.find(featurizer.label(sentence, t)));
+  }
+  return result;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,148 @@
+#include "thalweg/inference/chain.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "thalweg/core/error.h"
+#include "thalweg/inference/min_sum.h"
+#include "thalweg/inference/sum_product.h"
+
+namespace thalweg {
+namespace {
+
+template <class R>
+struct Minimiser {
+  Couplings<R> couplings;
+  MinSum<R> work;
+  explicit Minimiser(const Chain<R>& chain) { couplings.prepare_minima(chain.pairwise, chain.labels()); }
+};
+
+template <class R>
+struct Summer {
+  Couplings<R> couplings;
+  SumProduct<R> work;
+  double free_energy;
+  Summer(const Chain<R>& chain, double beta) {
+    if (!(beta > 0 && beta < kInfinity<double>)) {
+      throw OptionError("beta", "must be finite and > 0, is " + std::to_string(beta),
+                        "1 is the plain likelihood");
+    }
+    couplings.prepare_sums(chain.pairwise, chain.labels(), static_cast<R>(beta));
+    free_energy = work.forward(chain, couplings);
+  }
+};
+
+// Runs `solve(y)` for the energy; an infinite one means that there are no labels.
+template <class Solve>
+Minimum answer(Index length, Solve solve) {
+  Minimum m;
+  m.labels.resize(static_cast<std::size_t>(length));
+  m.energy = m.lower_bound = solve(std::span<Label>(m.labels));
+  if (!m.feasible()) m.labels.clear();
+  return m;
+}
+
+}  // namespace
+
+template <class R>
+Minimum minimize(const Chain<R>& chain) {
+  Minimiser<R> m(chain);
+  return answer(chain.length(), [&](std::span<Label> y) { return m.work.minimize(chain, m.couplings, y); });
+}
+
+template <class R>
+Minimum minimize_excluding(const Chain<R>& chain, std::span<const Label> excluded) {
+  Minimiser<R> m(chain);
+  return answer(chain.length(), [&](std::span<Label> y) {
+    return m.work.minimize_excluding(chain, m.couplings, excluded, y);
+  });
+}
+
+template <class R>
+Minimum minimize_augmented(const Chain<R>& chain, Table<const R> cost) {
+  TableBuffer<R> storage;
+  return minimize(augment(chain, cost, storage));
+}
+
+template <class R>
+std::vector<Minimum> k_lowest(const Chain<R>& chain, Index k) {
+  Minimiser<R> m(chain);
+  std::vector<Minimum> found;
+  m.work.k_lowest(chain, m.couplings, k, found);
+  return found;
+}
+
+template <class R>
+TableBuffer<R> min_marginals(const Chain<R>& chain) {
+  Minimiser<R> m(chain);
+  TableBuffer<R> out(chain.length(), chain.labels());
+  m.work.min_marginals(chain, m.couplings, out);
+  return out;
+}
+
+template <class R>
+double free_energy(const Chain<R>& chain, double beta) {
+  return Summer<R>(chain, beta).free_energy;
+}
+
+template <class R>
+ChainMarginals<R> marginals(const Chain<R>& chain, double beta) {
+  Summer<R> s(chain, beta);
+  ChainMarginals<R> out;
+  out.free_energy = s.free_energy;
+  out.unary.resize(chain.length(), chain.labels());
+  out.pairwise.resize(chain.pairwise.rows, chain.pairwise.columns);
+  if (s.free_energy < kInfinity<double>) s.work.marginals(R(1), {out.unary, out.pairwise, chain.which});
+  return out;
+}
+
+template <class R>
+std::vector<std::vector<Label>> sample(const Chain<R>& chain, double beta, Rng& rng, Index count) {
+  Summer<R> s(chain, beta);
+  if (!(s.free_energy < kInfinity<double>)) return {};
+  std::vector<std::vector<Label>> draws(static_cast<std::size_t>(count));
+  for (auto& y : draws) {
+    y.resize(static_cast<std::size_t>(chain.length()));
+    s.work.sample(rng, y);
+  }
+  return draws;
+}
+
+template <class R>
+Minimum maximum_marginals(const Chain<R>& chain, double beta) {
+  Summer<R> s(chain, beta);
+  Minimum m;
+  if (!(s.free_energy < kInfinity<double>)) return m;
+  TableBuffer<R> p(chain.length(), chain.labels());
+  s.work.unary_marginals(p);
+  for (Index t = 0; t < chain.length(); ++t) {
+    m.labels.push_back(static_cast<Label>(std::max_element(p[t], p[t] + chain.labels()) - p[t]));
+  }
+  m.energy = energy<R>(chain, m.labels);
+  m.lower_bound = -kInfinity<double>;
+  return m;
+}
+
+template <class R>
+double window_probability(const Chain<R>& chain, double beta, Index begin,
+                          Table<const std::uint8_t> allowed) {
+  Summer<R> s(chain, beta);
+  return s.free_energy < kInfinity<double> ? s.work.probability(begin, allowed) : 0.0;
+}
+
+#define THALWEG_INSTANTIATE(R)                                                           \
+  template Minimum minimize(const Chain<R>&);                                            \
+  template Minimum minimize_excluding(const Chain<R>&, std::span<const Label>);          \
+  template Minimum minimize_augmented(const Chain<R>&, Table<const R>);                  \
+  template std::vector<Minimum> k_lowest(const Chain<R>&, Index);                        \
+  template TableBuffer<R> min_marginals(const Chain<R>&);                                \
+  template double free_energy(const Chain<R>&, double);                                  \
+  template ChainMarginals<R> marginals(const Chain<R>&, double);                         \
+  template std::vector<std::vector<Label>> sample(const Chain<R>&, double, Rng&, Index); \
+  template Minimum maximum_marginals(const Chain<R>&, double);                           \
+  template double window_probability(const Chain<R>&, double, Index, Table<const std::uint8_t>);
+THALWEG_INSTANTIATE(float)
+THALWEG_INSTANTIATE(double)
+#undef THALWEG_INSTANTIATE
+
+}  // namespace thalweg

@@ -1,0 +1,37 @@
+#include "inference/chain_kernels.h"
+
+#include "thalweg/core/isa.h"
+
+namespace thalweg::detail {
+
+#define THALWEG_DECLARE(isa)                              \
+  namespace isa {                                         \
+  extern const ChainKernels<float> chain_kernels_float;   \
+  extern const ChainKernels<double> chain_kernels_double; \
+  }
+THALWEG_DECLARE(generic)
+#if defined(THALWEG_X86)
+THALWEG_DECLARE(avx2)
+THALWEG_DECLARE(avx512)
+#endif
+#undef THALWEG_DECLARE
+
+template <>
+const ChainKernels<float>& chain_kernels() {
+#if defined(THALWEG_X86)
+  if (active_isa() == Isa::Avx512) return avx512::chain_kernels_float;
+  if (active_isa() == Isa::Avx2) return avx2::chain_kernels_float;
+#endif
+  return generic::chain_kernels_float;
+}
+
+template <>
+const ChainKernels<double>& chain_kernels() {
+#if defined(THALWEG_X86)
+  if (active_isa() == Isa::Avx512) return avx512::chain_kernels_double;
+  if (active_isa() == Isa::Avx2) return avx2::chain_kernels_double;
+#endif
+  return generic::chain_kernels_double;
+}
+
+}  // namespace thalweg::detail

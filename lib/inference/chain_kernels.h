@@ -1,0 +1,70 @@
+/// @file
+/// The inner loops of chain inference behind one table of functions per instruction set. Everything here is
+/// raw pointers and plain loops: chain_kernels.inl is compiled once per instruction set, and an inline
+/// function of a shared header compiled there could be picked by the linker for all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace thalweg::detail {
+
+/// One pass over one chain. Rows that the kernels own are padded to `stride` scalars.
+template <class R>
+struct ChainPass {
+  std::ptrdiff_t length, labels, stride;
+  const R* unary;              ///< [T x K] energies, unpadded
+  R beta;                      ///< 1 for minimisation
+  const R* tables;             ///< [P x K x stride], rows by the earlier label
+  const R* transposed;         ///< [P x K x stride], rows by the later label
+  const double* offsets;       ///< [P] what the prepared table p left out: the beta-scaled minimum
+  const std::uint32_t* which;  ///< [T - 1] or null
+  R* forward;                  ///< [T x stride]
+  R* factor;                   ///< [T x stride]
+  R* backward;                 ///< [T x stride]
+  R* scale;      ///< [T] what forward row t was divided by (log domain: its maximum, subtracted)
+  double* base;  ///< [T / kRebase + 1] minimisation: added to the forward rows of a group
+
+  std::ptrdiff_t table_at(std::ptrdiff_t t) const {
+    return (which ? static_cast<std::ptrdiff_t>(which[t]) : 0) * labels * stride;
+  }
+  double offset_at(std::ptrdiff_t t) const { return offsets[which ? which[t] : 0]; }
+};
+
+/// Positions between two rebasings of the minimisation's forward rows, which keeps float rows small at any
+/// length.
+inline constexpr std::ptrdiff_t kRebase = 16;
+
+/// Sums over all labellings. `forward` returns -log Z (+infinity: nothing is allowed) and fills `forward`,
+/// `factor` and `scale`; `backward` then assigns unary[t][j] = weight * p(y_t = j) and fills `backward`, from
+/// which `pairs` adds weight * p(y_t = i, y_{t+1} = j) to pairwise[which[t]][i * K + j]. `scratch` is [K x
+/// stride].
+template <class R>
+struct SumKernels {
+  double (*forward)(const ChainPass<R>& pass);
+  void (*backward)(const ChainPass<R>& pass, R weight, R* unary);
+  void (*pairs)(const ChainPass<R>& pass, R weight, R* pairwise, R* scratch);
+};
+
+template <class R>
+struct ChainKernels {
+  std::ptrdiff_t (*stride)(std::ptrdiff_t labels);
+
+  /// table [K x K] -> exp(-(beta e - offset)), both orientations, padded with 0. Returns the offset.
+  double (*exponentiate)(const R* energies, std::ptrdiff_t labels, std::ptrdiff_t stride, R beta, R* table,
+                         R* transposed);
+  SumKernels<R> scaled;  ///< rows are probabilities, divided by their sum at every position
+  SumKernels<R> log;     ///< rows are logarithms; tables hold -beta e padded with -infinity, offsets are 0
+
+  /// Forward minima: forward[t][j] + base[t / kRebase] is the lowest energy of a prefix that ends in j at t.
+  /// `factor` is one row of scratch, as in the next.
+  void (*min_forward)(const ChainPass<R>& pass);
+  /// backward[t][j] = lowest energy of what follows j at t, up to a constant per t.
+  void (*min_backward)(const ChainPass<R>& pass);
+};
+
+/// The kernels for `active_isa()`.
+template <class R>
+const ChainKernels<R>& chain_kernels();
+
+}  // namespace thalweg::detail

@@ -1,0 +1,79 @@
+#include "thalweg/inference/couplings.h"
+
+#include <algorithm>
+
+#include "inference/chain_kernels.h"
+
+namespace thalweg {
+namespace {
+
+template <class R>
+inline constexpr double kScaledRange = sizeof(R) == 4 ? 30 : 300;
+
+// Largest less smallest energy of any one table; +infinity with forbidden pairs.
+template <class R>
+double widest_range(Table<const R> pairwise) {
+  double widest = 0;
+  for (Index p = 0; p < pairwise.rows; ++p) {
+    const auto [low, high] = std::minmax_element(pairwise[p], pairwise[p] + pairwise.columns);
+    widest = std::max(widest, *high < kInfinity<R> ? static_cast<double>(*high) - *low : kInfinity<double>);
+  }
+  return widest;
+}
+
+}  // namespace
+
+template <class R>
+void Couplings<R>::resize(Table<const R> pairwise, Index labels) {
+  labels_ = labels;
+  stride_ = detail::chain_kernels<R>().stride(labels);
+  const auto cells = static_cast<std::size_t>(pairwise.rows * labels * stride_);
+  tables_.resize(cells), transposed_.resize(cells);
+  offsets_.assign(static_cast<std::size_t>(pairwise.rows), 0.0);
+}
+
+// Energies times `factor` in both orientations.
+template <class R>
+void Couplings<R>::copy(Table<const R> pairwise, R factor, R fill) {
+  const Index K = labels_, S = stride_;
+  std::fill(tables_.begin(), tables_.end(), fill);
+  std::fill(transposed_.begin(), transposed_.end(), fill);
+  for (Index p = 0; p < pairwise.rows; ++p) {
+    for (Index i = 0; i < K; ++i) {
+      for (Index j = 0; j < K; ++j) {
+        const R value = factor * pairwise[p][i * K + j];
+        tables_[(p * K + i) * S + j] = value;
+        transposed_[(p * K + j) * S + i] = value;
+      }
+    }
+  }
+}
+
+template <class R>
+void Couplings<R>::prepare_minima(Table<const R> pairwise, Index labels) {
+  resize(pairwise, labels);
+  domain_ = Domain::Minima;
+  beta_ = 1;
+  copy(pairwise, R(1), kInfinity<R>);
+}
+
+template <class R>
+void Couplings<R>::prepare_sums(Table<const R> pairwise, Index labels, R beta) {
+  resize(pairwise, labels);
+  beta_ = beta;
+  if (static_cast<double>(beta) * widest_range(pairwise) > kScaledRange<R>) {
+    domain_ = Domain::Log;
+    return copy(pairwise, -beta, -kInfinity<R>);
+  }
+  domain_ = Domain::Scaled;
+  const auto& kernels = detail::chain_kernels<R>();
+  for (Index p = 0; p < pairwise.rows; ++p) {
+    const Index at = p * labels * stride_;
+    offsets_[p] = kernels.exponentiate(pairwise[p], labels, stride_, beta, &tables_[at], &transposed_[at]);
+  }
+}
+
+template class Couplings<float>;
+template class Couplings<double>;
+
+}  // namespace thalweg

@@ -1,0 +1,117 @@
+#include "thalweg/io/model_file.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "thalweg/core/error.h"
+
+namespace thalweg {
+namespace {
+
+constexpr const char* kMend = "train the model again, or fetch the file again";
+
+void check(bool holds, const ArrayFile& file, const std::string& array, const char* problem) {
+  if (!holds) throw ModelError(file.name(), "array '" + array + "': " + problem, kMend);
+}
+
+void add(ArrayFileWriter& writer, const std::string& name, const Vocabulary::Arrays& arrays) {
+  writer.add_text(name + "/bytes", {arrays.bytes.data(), arrays.bytes.size()});
+  writer.add(name + "/offsets", arrays.offsets);
+  writer.add(name + "/slots", arrays.slots);
+}
+
+Vocabulary vocabulary(const ArrayFile& file, const std::string& name) {
+  const std::string_view bytes = file.text(name + "/bytes");
+  return Vocabulary::view(
+      {std::span(bytes.data(), bytes.size()), file.array<std::uint32_t>(name + "/offsets"),
+       file.array<std::uint64_t>(name + "/slots")},
+      file.name() + ": array '" + name + "'");
+}
+
+void add(ArrayFileWriter& writer, const std::string& name, const FeatureIndex& index) {
+  writer.add(name + "/offsets", index.offsets);
+  writer.add(name + "/labels", index.labels);
+}
+
+FeatureIndex feature_index(const ArrayFile& file, const std::string& name, Index rows, Index K) {
+  const auto offsets = file.array<std::uint32_t>(name + "/offsets", {rows + 1});
+  const auto labels = file.array<std::uint32_t>(name + "/labels");
+  check(offsets.front() == 0 && offsets.back() == labels.size(), file, name + "/offsets",
+        "does not span its labels");
+  check(std::is_sorted(offsets.begin(), offsets.end()), file, name + "/offsets", "is not ascending");
+  for (Index r = 0; r < rows; ++r) {
+    for (std::uint32_t f = offsets[r]; f < offsets[r + 1]; ++f) {
+      check(static_cast<Index>(labels[f]) < K, file, name + "/labels", "names a label that does not exist");
+      check(f == offsets[r] || labels[f - 1] < labels[f], file, name + "/labels",
+            "has a row that is not ascending");
+    }
+  }
+  return {{offsets.begin(), offsets.end()}, {labels.begin(), labels.end()}};
+}
+
+Featurizer featurizer(const ArrayFile& file) {
+  const auto boundary = file.array<std::uint32_t>("boundary", {1})[0];
+  check(boundary <= 1, file, "boundary", "is neither 0 nor 1");
+  const std::string_view text = file.text("templates");
+  if (text.empty()) return Featurizer::of_attributes();
+  try {
+    return Featurizer(TemplateSet::parse(text, "templates"),
+                      boundary == 0 ? Boundary::Marks : Boundary::None);
+  } catch (const InputError& error) {
+    throw ModelError(file.name(), std::string("array 'templates': ") + error.what(), kMend);
+  }
+}
+
+}  // namespace
+
+namespace {
+
+// Writers borrow, so what they write must outlive them.
+template <class Finish>
+auto with_writer(const Model& model, Finish finish) {
+  const std::vector<std::uint32_t> boundary{model.featurizer.boundary() == Boundary::Marks ? 0u : 1u};
+  const std::vector<float> weights(model.weights.begin(), model.weights.end());
+  ArrayFileWriter writer(kModelFormat);
+  writer.add_text("templates", model.featurizer.has_templates() ? model.featurizer.templates().text()
+                                                                : std::string_view());
+  writer.add("boundary", boundary);
+  add(writer, "labels", model.labels.arrays());
+  add(writer, "attributes", model.attributes.arrays());
+  add(writer, "emissions", model.emissions);
+  add(writer, "transitions", model.transitions);
+  writer.add("weights", weights);
+  return finish(writer);
+}
+
+}  // namespace
+
+void save_model(const Model& model, const std::string& path) {
+  with_writer(model, [&](const ArrayFileWriter& writer) { writer.write(path); });
+}
+
+std::vector<std::byte> model_bytes(const Model& model) {
+  return with_writer(model, [](const ArrayFileWriter& writer) { return writer.bytes(); });
+}
+
+Model load_model(const std::string& path) { return load_model(ArrayFile::open(path, kModelFormat)); }
+
+Model load_model(ArrayFile opened) {
+  auto shared = std::make_shared<const ArrayFile>(std::move(opened));
+  const ArrayFile& file = *shared;
+  Model model;
+  model.featurizer = featurizer(file);
+  model.labels = vocabulary(file, "labels");
+  model.attributes = vocabulary(file, "attributes");
+  const Index K = static_cast<Index>(model.labels.size());
+  check(K > 0, file, "labels/offsets", "holds no label");
+  model.emissions = feature_index(file, "emissions", static_cast<Index>(model.attributes.size()), K);
+  model.transitions = feature_index(file, "transitions", K, K);
+  const auto weights = file.array<float>("weights", {model.features()});
+  check(std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w); }), file,
+        "weights", "holds a number that is not finite");
+  model.weights.assign(weights.begin(), weights.end());
+  model.storage = shared;
+  return model;
+}
+
+}  // namespace thalweg

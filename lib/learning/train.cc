@@ -1,0 +1,313 @@
+#include "thalweg/learning/train.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+
+#include "thalweg/core/error.h"
+#include "thalweg/core/parallel.h"
+#include "thalweg/evaluation/score.h"
+#include "thalweg/learning/averaged_perceptron.h"
+#include "thalweg/learning/batch_objective.h"
+#include "thalweg/optimization/lbfgs.h"
+
+namespace thalweg {
+namespace {
+
+void require(bool holds, const char* option, double value, const char* constraint, const char* mend) {
+  if (holds) return;
+  std::string shown = std::to_string(value);
+  shown.erase(shown.find_last_not_of('0') + 1);
+  if (shown.back() == '.') shown.pop_back();
+  throw OptionError(option, "is " + shown + ", must be " + constraint, mend);
+}
+
+Solver choose(const TrainOptions& o) {
+  const bool perceptron = std::holds_alternative<PerceptronLoss>(o.loss);
+  if (o.solver == Solver::Auto) return perceptron ? Solver::Averaged : Solver::Lbfgs;
+  if (perceptron && o.solver == Solver::Lbfgs) {
+    throw OptionError("solver", "lbfgs needs a smooth loss and the perceptron's has kinks",
+                      "leave --solver out");
+  }
+  if (!perceptron && o.solver == Solver::Averaged) {
+    throw OptionError("solver", "the averaged perceptron has a loss of its own", "use --loss perceptron");
+  }
+  return o.solver;
+}
+
+void validate(const TrainOptions& o) {
+  require(o.c2 >= 0 && std::isfinite(o.c2), "c2", o.c2, "finite and >= 0", "1 is the usual start");
+  require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and >= 0", "0 turns it off");
+  require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
+          "0 takes the solver's own");
+  require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
+  require(o.memory >= 1, "memory", static_cast<double>(o.memory), ">= 1", "6 is the default");
+  require(o.threads >= 1, "threads", o.threads, ">= 1", "1 is the default");
+  if (const auto* likelihood = std::get_if<LikelihoodLoss>(&o.loss)) {
+    require(likelihood->beta > 0 && std::isfinite(likelihood->beta), "beta", likelihood->beta,
+            "finite and > 0", "1 is the plain likelihood");
+  } else if (o.c1 > 0) {
+    throw OptionError("c1", "the averaged perceptron has no regulariser", "leave it out");
+  }
+}
+
+double weight_of(const FeatureIndex& index, std::uint32_t row, Label label, std::span<const double> weights) {
+  if (row == Vocabulary::kUnknown) return 0;
+  const auto labels = index.row(row);
+  const auto at = std::lower_bound(labels.begin(), labels.end(), label);
+  return at == labels.end() || *at != label ? 0 : weights[index.offsets[row] + (at - labels.begin())];
+}
+
+// Weights of another model, found by the names of their attributes and labels.
+std::vector<double> weights_from(const Model& init, const Model& model) {
+  std::vector<double> weights;
+  weights.reserve(static_cast<std::size_t>(model.features()));
+  std::vector<Label> labels;  // of `init`, by ours
+  for (Label l = 0; l < model.labels.size(); ++l) labels.push_back(init.labels.find(model.labels.name(l)));
+  const std::span<const double> all(init.weights);
+  for (Index a = 0; a < model.emissions.rows(); ++a) {
+    const std::uint32_t row = init.attributes.find(model.attributes.name(static_cast<std::uint32_t>(a)));
+    for (Label l : model.emissions.row(a)) weights.push_back(weight_of(init.emissions, row, labels[l], all));
+  }
+  for (Index i = 0; i < model.transitions.rows(); ++i) {
+    for (Label l : model.transitions.row(i)) {
+      weights.push_back(
+          weight_of(init.transitions, labels[i], labels[l], all.subspan(init.emissions.features())));
+    }
+  }
+  return weights;
+}
+
+void choose_features(Model& model, const Dataset& data, const TrainOptions& options) {
+  const Index A = static_cast<Index>(model.attributes.size()), K = static_cast<Index>(model.labels.size());
+  const bool bigrams = !model.featurizer.has_templates() || model.featurizer.templates().transitions();
+  model.emissions = options.all_features ? all_features(A, K)
+                                         : observed_features(transpose(data.attributes, A), data.labels, K);
+  model.transitions = !bigrams               ? FeatureIndex{std::vector<std::uint32_t>(K + 1, 0), {}}
+                      : options.all_features ? all_features(K, K)
+                                             : observed_transitions(data, K);
+  if (options.init) {
+    model.weights = weights_from(*options.init, model);
+  } else {
+    model.weights.assign(static_cast<std::size_t>(model.features()), 0.0);
+  }
+}
+
+// Scores the development set and remembers the best weights.
+class Watch {
+ public:
+  Watch(const Model& model, const DevelopmentSet* set, const TrainOptions& options)
+      : set_(set), patience_(options.patience), threads_(options.threads), chain_(model) {}
+
+  /// False when there has been nothing better for too long.
+  bool look(std::span<const double> weights, TrainProgress& progress) {
+    if (!set_) return true;
+    chain_.assign(weights);
+    SpanScore spans;
+    LabelScore tokens;
+    score(spans, tokens);
+    progress.dev_f1 = spans.overall().f1(), progress.dev_accuracy = tokens.accuracy();
+    // Without spans there is accuracy to watch.
+    const double quality = spans.overall().gold > 0 ? progress.dev_f1 : progress.dev_accuracy;
+    if (quality > best_)
+      best_ = quality, best_f1_ = progress.dev_f1, best_iteration_ = progress.iteration,
+      best_weights_.assign(weights.begin(), weights.end());
+    return progress.iteration - best_iteration_ < patience_;
+  }
+  bool active() const { return set_ != nullptr && best_iteration_ > 0; }
+  double best_f1() const { return best_f1_; }
+  Index best_iteration() const { return best_iteration_; }
+  const std::vector<double>& best_weights() const { return best_weights_; }
+
+ private:
+  void score(SpanScore& spans, LabelScore& tokens) {
+    const Dataset& data = set_->data;
+    const Index K = chain_.labels();
+    couplings_.prepare_minima(chain_.pairwise(), K);
+    predicted_.resize(static_cast<std::size_t>(data.positions()));
+    minima_.resize(static_cast<std::size_t>(threads_)), unary_.resize(minima_.size());
+    parallel_chunks(data.size(), 32, threads_, [&](Index begin, Index end, int slot) {
+      const Block block{std::span(data.sequences).subspan(begin, end - begin + 1), &data.attributes};
+      chain_.unary(block, unary_[slot].resize(block.positions(), K));
+      const ChainBlock<float> chains{unary_[slot], chain_.pairwise(), {}, block.sequences};
+      for (Index n = begin; n < end; ++n) {
+        const Chain<float> chain = chains[n - begin];
+        minima_[slot].minimize(chain, couplings_,
+                               std::span(predicted_).subspan(data.sequences[n], chain.length()));
+      }
+    });
+    std::vector<std::string_view> gold, guess;
+    for (Index n = 0; n < data.size(); ++n) {
+      gold.clear(), guess.clear();
+      for (Index p = data.sequences[n]; p < data.sequences[n + 1]; ++p) {
+        gold.push_back(set_->labels.name(data.labels[p]));
+        guess.push_back(set_->labels.name(predicted_[p]));
+      }
+      spans.add(gold, guess), tokens.add(gold, guess);
+    }
+  }
+
+  const DevelopmentSet* set_;
+  Index patience_;
+  int threads_;
+  LinearChain chain_;
+  Couplings<float> couplings_;
+  std::vector<MinSum<float>> minima_;
+  std::vector<TableBuffer<float>> unary_;
+  std::vector<Label> predicted_;
+  double best_ = -1, best_f1_ = -1;
+  Index best_iteration_ = 0;
+  std::vector<double> best_weights_;
+};
+
+// Guesses when the relative improvement over a window, which falls about geometrically, will reach `delta`.
+class Forecast {
+ public:
+  Forecast(Index window, double delta) : window_(window), delta_(delta) {}
+
+  double remaining(double objective, double seconds) {
+    objectives_.push_back(objective);
+    const Index n = static_cast<Index>(objectives_.size());
+    if (n <= 2 * window_) return -1;
+    const double now = improvement(n - 1), before = improvement(n - 1 - window_);
+    if (!(now > 0 && before > now)) return -1;
+    const double iterations = static_cast<double>(window_) * std::log(now / delta_) / std::log(before / now);
+    return std::max(0.0, iterations) * seconds / static_cast<double>(n);
+  }
+
+ private:
+  double improvement(Index at) const {
+    return (objectives_[at - window_] - objectives_[at]) / std::abs(objectives_[at]);
+  }
+  Index window_;
+  double delta_;
+  std::vector<double> objectives_;
+};
+
+struct Clock {
+  std::chrono::steady_clock::time_point wall = std::chrono::steady_clock::now();
+  std::clock_t cpu = std::clock();
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count();
+  }
+  double cpu_seconds() const { return static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC; }
+};
+
+struct Run {
+  Model& model;
+  const Dataset& data;
+  const TrainOptions& options;
+  const TrainCallback& callback;
+  Watch& watch;
+  const Clock& clock;
+  TrainSummary& summary;
+
+  // Reports an iteration; says whether to go on, and if not, why.
+  bool report(TrainProgress& progress, std::span<const double> weights) const {
+    progress.seconds = clock.seconds();
+    if (!watch.look(weights, progress)) {
+      summary.stopped = "nothing better on the development set";
+    }
+    if (callback && !callback(progress)) summary.stopped = "asked to";
+    return summary.stopped.empty();
+  }
+
+  void lbfgs() const {
+    const FoldedAttributes attributes = fold(data.attributes, model.attributes, model.featurizer.templates());
+    LinearChain chain(model, &attributes);
+    BatchObjective objective(chain, data, options.loss, options.c2, options.threads);
+    LbfgsOptions settings;
+    // Float tables of exponentials, shared by all positions, round coherently: up to 1e-7 an occurrence of a
+    // label pair.
+    settings.objective_noise = 1e-6;
+    settings.c1 = options.c1, settings.threads = options.threads, settings.memory = options.memory;
+    if (options.iterations > 0) settings.max_iterations = options.iterations;
+    Forecast forecast(settings.period, settings.delta);
+    const LbfgsSummary done =
+        minimize_lbfgs(std::ref(objective), model.weights, settings, [&](const LbfgsProgress& p) {
+          TrainProgress progress;
+          progress.iteration = p.iteration, progress.evaluations = p.evaluations;
+          progress.objective = p.objective, progress.gradient_norm = p.gradient_norm,
+          progress.active = p.nonzeros;
+          progress.remaining = forecast.remaining(p.objective, clock.seconds());
+          return report(progress, p.x);
+        });
+    summary.objective = done.objective, summary.gradient_norm = done.gradient_norm;
+    summary.iterations = done.iterations, summary.evaluations = done.evaluations;
+    if (summary.stopped.empty()) summary.stopped = describe(done.stop);
+  }
+
+  void perceptron() const {
+    AveragedPerceptron learner(model, data, options.seed);
+    const Index passes = options.iterations > 0 ? options.iterations : 10;
+    for (Index pass = 1; pass <= passes && summary.stopped.empty(); ++pass) {
+      const Index wrong = learner.pass();
+      model.weights = learner.average();
+      TrainProgress progress;
+      progress.iteration = progress.evaluations = pass;
+      progress.objective = static_cast<double>(wrong);
+      progress.active = static_cast<Index>(
+          std::count_if(model.weights.begin(), model.weights.end(), [](double w) { return w != 0; }));
+      progress.remaining = clock.seconds() * static_cast<double>(passes - pass) / static_cast<double>(pass);
+      summary.objective = progress.objective;
+      summary.iterations = summary.evaluations = pass;
+      report(progress, model.weights);
+      if (wrong == 0 && summary.stopped.empty()) summary.stopped = "no mistake in a pass";
+    }
+    if (summary.stopped.empty()) summary.stopped = "all passes made";
+  }
+};
+
+void check_labels(const Model& model, const Dataset& data) {
+  if (data.positions() == 0)
+    throw InputError("training data", "there is no token to learn from", "give it a sentence");
+  if (model.labels.size() < 2) {
+    throw InputError("training data", "every token has the label " + std::string(model.labels.name(0)),
+                     "there must be two labels to tell apart; is the label the last column?");
+  }
+  if (std::count(data.labels.begin(), data.labels.end(), kNoLabel) > 0) {
+    throw InputError("training data", "a token has a label that the model lacks",
+                     "learn the labels of all data first");
+  }
+}
+
+}  // namespace
+
+const char* name(Solver solver) {
+  switch (solver) {
+    case Solver::Lbfgs:
+      return "lbfgs";
+    case Solver::Averaged:
+      return "averaged";
+    default:
+      return "auto";
+  }
+}
+
+TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet* development,
+                         const TrainOptions& options, const TrainCallback& callback) {
+  validate(options);
+  TrainSummary summary;
+  summary.requested = options.solver, summary.used = choose(options);
+  const Clock clock;
+  check_labels(model, data);
+  choose_features(model, data, options);
+  Watch watch(model, development, options);
+  const Run run{model, data, options, callback, watch, clock, summary};
+  if (summary.used == Solver::Averaged) {
+    run.perceptron();
+  } else {
+    run.lbfgs();
+  }
+  if (watch.active()) model.weights = watch.best_weights();
+  summary.dev_f1 = watch.best_f1();
+  summary.best_iteration = watch.active() ? watch.best_iteration() : summary.iterations;
+  summary.sequences = data.size(), summary.positions = data.positions();
+  summary.features = model.features(), summary.attributes = static_cast<Index>(model.attributes.size());
+  summary.labels = static_cast<Index>(model.labels.size());
+  summary.seconds = clock.seconds(), summary.cpu_seconds = clock.cpu_seconds();
+  return summary;
+}
+
+}  // namespace thalweg

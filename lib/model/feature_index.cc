@@ -1,0 +1,129 @@
+#include "thalweg/model/feature_index.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace thalweg {
+
+SparseMatrix transpose(const SparseMatrix& matrix, Index columns) {
+  SparseMatrix t;
+  t.offsets.assign(static_cast<std::size_t>(columns) + 1, 0);
+  for (std::uint32_t c : matrix.columns) ++t.offsets[c + 1];
+  std::partial_sum(t.offsets.begin(), t.offsets.end(), t.offsets.begin());
+  t.columns.resize(matrix.columns.size()), t.values.resize(matrix.values.size());
+  std::vector<Index> next(t.offsets.begin(), t.offsets.end() - 1);
+  for (Index r = 0; r < matrix.rows(); ++r) {
+    for (Index e = matrix.offsets[r]; e < matrix.offsets[r + 1]; ++e) {
+      const Index to = next[matrix.columns[e]]++;
+      t.columns[to] = static_cast<std::uint32_t>(r);
+      if (!matrix.values.empty()) t.values[to] = matrix.values[e];
+    }
+  }
+  return t;
+}
+
+namespace {
+
+// Closes a row of `index` with the labels marked in `seen`, and clears the marks.
+void close_row(std::vector<char>& seen, std::vector<Label>& touched, FeatureIndex& index) {
+  std::sort(touched.begin(), touched.end());
+  for (Label l : touched) index.labels.push_back(l), seen[l] = 0;
+  touched.clear();
+  index.offsets.push_back(static_cast<std::uint32_t>(index.labels.size()));
+}
+
+}  // namespace
+
+FeatureIndex observed_features(const SparseMatrix& by_attribute, std::span<const Label> labels, Index K) {
+  FeatureIndex index;
+  std::vector<char> seen(static_cast<std::size_t>(K), 0);
+  std::vector<Label> touched;
+  for (Index a = 0; a < by_attribute.rows(); ++a) {
+    for (std::uint32_t p : by_attribute.row(a)) {
+      const Label l = labels[p];
+      if (l != kNoLabel && !seen[l]) seen[l] = 1, touched.push_back(l);
+    }
+    close_row(seen, touched, index);
+  }
+  return index;
+}
+
+FeatureIndex observed_transitions(const Dataset& data, Index K) {
+  std::vector<char> pairs(static_cast<std::size_t>(K * K), 0);
+  for (Index n = 0; n < data.size(); ++n) {
+    const auto y = data.answer(n);
+    for (std::size_t t = 1; t < y.size(); ++t) {
+      if (y[t - 1] != kNoLabel && y[t] != kNoLabel) pairs[y[t - 1] * K + y[t]] = 1;
+    }
+  }
+  FeatureIndex index;
+  for (Index i = 0; i < K; ++i) {
+    for (Index j = 0; j < K; ++j) {
+      if (pairs[i * K + j]) index.labels.push_back(static_cast<Label>(j));
+    }
+    index.offsets.push_back(static_cast<std::uint32_t>(index.labels.size()));
+  }
+  return index;
+}
+
+FeatureIndex all_features(Index rows, Index K) {
+  FeatureIndex index;
+  index.labels.resize(static_cast<std::size_t>(rows * K));
+  for (Index r = 0; r < rows; ++r) {
+    std::iota(index.labels.begin() + r * K, index.labels.begin() + (r + 1) * K, Label{0});
+    index.offsets.push_back(static_cast<std::uint32_t>((r + 1) * K));
+  }
+  return index;
+}
+
+void sort_by_use(Dataset& data, Vocabulary& attributes, Index K, Index min_count) {
+  const auto A = static_cast<std::size_t>(attributes.size());
+  std::vector<std::uint32_t> counts(A, 0), order, kinds(A, 0);
+  {
+    // Distinct labels of each attribute: the transpose is big, and gone before anything else is made.
+    const SparseMatrix by_attribute = transpose(data.attributes, static_cast<Index>(A));
+    std::vector<std::uint32_t> last_seen(static_cast<std::size_t>(K), 0);
+    for (std::uint32_t a = 0; a < A; ++a) {
+      counts[a] = static_cast<std::uint32_t>(by_attribute.row(a).size());
+      for (std::uint32_t p : by_attribute.row(a)) {
+        const Label l = data.labels[p];
+        if (l != kNoLabel && last_seen[l] != a + 1) last_seen[l] = a + 1, ++kinds[a];
+      }
+    }
+  }
+  for (std::uint32_t a = 0; a < A; ++a) {
+    if (static_cast<Index>(counts[a]) >= min_count) order.push_back(a);
+  }
+  auto dense = [&](std::uint32_t a) { return static_cast<Index>(kinds[a]) >= dense_row_labels(K); };
+  const auto rare = std::stable_partition(order.begin(), order.end(), dense);
+  std::stable_sort(order.begin(), rare, [&](auto a, auto b) { return counts[a] > counts[b]; });
+
+  Vocabulary sorted;
+  std::vector<std::uint32_t> renumbered(A, Vocabulary::kUnknown);
+  for (std::uint32_t a : order) renumbered[a] = sorted.add(attributes.name(a));
+  attributes = std::move(sorted);
+
+  SparseMatrix& m = data.attributes;
+  const bool weighted = !m.values.empty();
+  std::vector<std::pair<std::uint32_t, float>> row;
+  Index to = 0, from = 0;
+  for (Index r = 0; r < m.rows(); ++r) {
+    const Index end = m.offsets[r + 1];
+    row.clear();
+    for (; from < end; ++from) {
+      const std::uint32_t a = renumbered[m.columns[from]];
+      if (a != Vocabulary::kUnknown) row.emplace_back(a, weighted ? m.values[from] : 1.f);
+    }
+    std::sort(row.begin(), row.end(), [](auto& x, auto& y) { return x.first < y.first; });
+    for (const auto& [a, value] : row) {
+      m.columns[to] = a;
+      if (weighted) m.values[to] = value;
+      ++to;
+    }
+    m.offsets[r + 1] = to;
+  }
+  m.columns.resize(to);
+  if (weighted) m.values.resize(to);
+}
+
+}  // namespace thalweg

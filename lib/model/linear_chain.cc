@@ -1,0 +1,91 @@
+#include "thalweg/model/linear_chain.h"
+
+#include <algorithm>
+
+#include "thalweg/model/linear_terms.h"
+
+namespace thalweg {
+namespace {
+
+// Drops the features of weight 0 from an index, their weights from `w`, and says which rows keep one.
+FeatureIndex without_zeros(const FeatureIndex& index, std::span<const double> w, std::vector<double>& kept,
+                           std::vector<bool>& used) {
+  FeatureIndex out;
+  for (Index r = 0; r < index.rows(); ++r) {
+    for (Index f = index.offsets[r]; f < static_cast<Index>(index.offsets[r + 1]); ++f) {
+      if (w[f] != 0) out.labels.push_back(index.labels[f]), kept.push_back(w[f]);
+    }
+    used.push_back(static_cast<Index>(out.labels.size()) > static_cast<Index>(out.offsets.back()));
+    out.offsets.push_back(static_cast<std::uint32_t>(out.labels.size()));
+  }
+  return out;
+}
+
+}  // namespace
+
+Model pruned(const Model& model) {
+  Model out;
+  out.featurizer = model.featurizer;
+  out.labels = model.labels, out.storage = model.storage;
+  std::vector<bool> used, any;
+  const std::span<const double> w(model.weights);
+  const FeatureIndex kept =
+      without_zeros(model.emissions, w.first(model.emissions.features()), out.weights, used);
+  // Rows stored whole lead (feature_index.h), also when pruning has thinned some of them.
+  const Index dense = dense_row_labels(model.labels.size());
+  std::vector<Index> order;
+  for (Index a = 0; a < kept.rows(); ++a) {
+    if (used[a]) order.push_back(a);
+  }
+  std::stable_partition(order.begin(), order.end(),
+                        [&](Index a) { return static_cast<Index>(kept.row(a).size()) >= dense; });
+  std::vector<double> emission_weights;
+  emission_weights.reserve(out.weights.size());
+  for (Index a : order) {
+    const auto row = kept.row(a);
+    out.attributes.add(model.attributes.name(static_cast<std::uint32_t>(a)));
+    out.emissions.labels.insert(out.emissions.labels.end(), row.begin(), row.end());
+    out.emissions.offsets.push_back(static_cast<std::uint32_t>(out.emissions.labels.size()));
+    emission_weights.insert(emission_weights.end(), out.weights.begin() + kept.offsets[a],
+                            out.weights.begin() + kept.offsets[a + 1]);
+  }
+  out.weights = std::move(emission_weights);
+  out.transitions = without_zeros(model.transitions, w.subspan(model.emissions.features()), out.weights, any);
+  return out;
+}
+
+LinearChain::LinearChain(const Model& model, const FoldedAttributes* data)
+    : labels_(static_cast<Index>(model.labels.size())) {
+  unary_terms_.push_back(std::make_unique<SparseLinear>(model.emissions, labels_, data));
+  pairwise_terms_.push_back(std::make_unique<Transitions>(model.transitions, labels_));
+  parameters_ = model.features();
+  assign(model.weights);
+}
+
+void LinearChain::assign(std::span<const double> w, int threads) {
+  auto take = [&](EnergyTerm& term) {
+    term.assign(w.first(term.parameters()), threads);
+    w = w.subspan(term.parameters());
+  };
+  for (auto& term : unary_terms_) take(*term);
+  Table<float> table = pairwise_.resize(1, labels_ * labels_);
+  for (auto& term : pairwise_terms_) take(*term), term->energies({}, table);
+}
+
+void LinearChain::unary(const Block& block, Table<float> out) const {
+  std::fill_n(out.data, out.size(), 0.f);
+  for (const auto& term : unary_terms_) term->energies(block, out);
+}
+
+void LinearChain::pull_back(const Block& block, Table<const float> unary_gradient,
+                            Table<const float> pairwise_gradient, std::span<double> into, int threads) const {
+  std::fill(into.begin(), into.end(), 0.0);
+  auto give = [&](const EnergyTerm& term, Table<const float> gradient) {
+    term.pull_back(block, gradient, into.first(term.parameters()), threads);
+    into = into.subspan(term.parameters());
+  };
+  for (const auto& term : unary_terms_) give(*term, unary_gradient);
+  for (const auto& term : pairwise_terms_) give(*term, pairwise_gradient);
+}
+
+}  // namespace thalweg

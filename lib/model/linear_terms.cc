@@ -1,0 +1,169 @@
+#include "thalweg/model/linear_terms.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "model/sparse_kernels.h"
+#include "thalweg/core/parallel.h"
+
+namespace thalweg {
+namespace {
+
+using detail::SparseWeight;
+static_assert(sizeof(SparseWeight) == sizeof(std::uint64_t));
+
+std::uint64_t pack(Label label, float weight) {
+  return std::bit_cast<std::uint64_t>(SparseWeight{label, weight});
+}
+
+detail::SparseRows rows_of(const SparseMatrix& m) {
+  return {m.offsets.data(), m.columns.data(), m.values.empty() ? nullptr : m.values.data()};
+}
+
+detail::RowPlan raw(const SparseMatrix& rows, const SparseMatrix& pairs) {
+  return {rows.offsets.data(),
+          rows.columns.data(),
+          rows.values.data(),
+          pairs.offsets.data(),
+          pairs.columns.data(),
+          pairs.values.data(),
+          !rows.values.empty() || !pairs.values.empty()};
+}
+
+void end_row(SparseMatrix& m) { m.offsets.push_back(static_cast<Index>(m.columns.size())); }
+
+constexpr Index kRowsPerChunk = 1024;
+
+}  // namespace
+
+SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const FoldedAttributes* data)
+    : EnergyTerm(index.features()),
+      index_(index),
+      data_(data),
+      labels_(K),
+      stride_(detail::sparse_kernels().stride(K)) {
+  while (dense_rows_ < index.rows() &&
+         static_cast<Index>(index.row(dense_rows_).size()) >= dense_row_labels(K)) {
+    ++dense_rows_;
+  }
+  const Index contexts = data ? data->members.rows() : 0;
+  dense_.assign(static_cast<std::size_t>((dense_rows_ + contexts) * stride_), 0.f);
+  sparse_.resize(static_cast<std::size_t>(index.features()) - index.offsets[dense_rows_]);
+  if (!data) return;
+  for (Index c = 0; c < contexts; ++c) add_to_plan(data->members, c, contexts_);
+  for (Index p = 0; p < data->alone.rows(); ++p) {
+    add_to_plan(data->alone, p, positions_);
+    for (std::uint32_t c : data->contexts.row(p)) {
+      positions_.rows.columns.push_back(static_cast<std::uint32_t>(dense_rows_) + c);
+    }
+    positions_.rows.offsets.back() = static_cast<Index>(positions_.rows.columns.size());
+  }
+}
+
+void SparseLinear::Plan::clear() {
+  for (SparseMatrix* m : {&rows, &pairs}) m->offsets.assign(1, 0), m->columns.clear(), m->values.clear();
+}
+
+void SparseLinear::add_to_plan(const SparseMatrix& attributes, Index row, Plan& plan) const {
+  const auto columns = attributes.row(row);
+  const auto values = attributes.row_values(row);
+  const std::uint32_t first_pair = index_.offsets[dense_rows_];
+  for (std::size_t e = 0; e < columns.size(); ++e) {
+    const std::uint32_t a = columns[e];
+    if (static_cast<Index>(a) < dense_rows_) {
+      plan.rows.columns.push_back(a);
+      if (!values.empty()) plan.rows.values.push_back(values[e]);
+      continue;
+    }
+    for (std::uint32_t f = index_.offsets[a]; f < index_.offsets[a + 1]; ++f) {
+      plan.pairs.columns.push_back(f - first_pair);
+      if (!values.empty()) plan.pairs.values.push_back(values[e]);
+    }
+  }
+  end_row(plan.rows), end_row(plan.pairs);
+}
+
+detail::SparseLayout SparseLinear::layout() const {
+  return {labels_, stride_, dense_rows_, dense_.data(),
+          reinterpret_cast<const SparseWeight*>(sparse_.data())};
+}
+
+void SparseLinear::assign(std::span<const double> w, int threads) {
+  const Index first = index_.offsets[dense_rows_];
+  for (Index a = 0; a < dense_rows_; ++a) {
+    for (Index f = index_.offsets[a]; f < static_cast<Index>(index_.offsets[a + 1]); ++f) {
+      dense_[a * stride_ + index_.labels[f]] = static_cast<float>(w[f]);
+    }
+  }
+  for (Index f = first; f < index_.features(); ++f) {
+    sparse_[f - first] = pack(index_.labels[f], static_cast<float>(w[f]));
+  }
+  if (!data_) return;
+  float* const sums = dense_.data() + dense_rows_ * stride_;
+  std::fill(sums, dense_.data() + dense_.size(), 0.f);
+  parallel_chunks(data_->members.rows(), kRowsPerChunk, threads, [&](Index begin, Index end, int) {
+    detail::sparse_kernels().gather(layout(), raw(contexts_.rows, contexts_.pairs), begin, end, 1,
+                                    sums + begin * stride_, stride_);
+  });
+}
+
+void SparseLinear::energies(const Block& block, Table<float> out) const {
+  const Index begin = block.begin(), end = begin + block.positions();
+  const auto gather = detail::sparse_kernels().gather;
+  if (data_)
+    return gather(layout(), raw(positions_.rows, positions_.pairs), begin, end, -1, out.data, labels_);
+  static thread_local Plan plan;  // warm after the first sentences
+  plan.clear();
+  for (Index p = begin; p < end; ++p) add_to_plan(*block.attributes, p, plan);
+  gather(layout(), raw(plan.rows, plan.pairs), 0, end - begin, -1, out.data, labels_);
+}
+
+void SparseLinear::pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
+                             int threads) const {
+  if (data_) return pull_back_all(part_gradient, into, threads);
+  for (Index p = 0; p < block.positions(); ++p) {
+    const auto columns = block.attributes->row(block.begin() + p);
+    const auto values = block.attributes->row_values(block.begin() + p);
+    for (std::size_t e = 0; e < columns.size(); ++e) {
+      const double value = values.empty() ? 1.0 : static_cast<double>(values[e]);
+      for (Index f = index_.offsets[columns[e]]; f < static_cast<Index>(index_.offsets[columns[e] + 1]);
+           ++f) {
+        into[f] -= value * static_cast<double>(part_gradient[p][index_.labels[f]]);
+      }
+    }
+  }
+}
+
+void SparseLinear::pull_back_all(Table<const float> gradient, std::span<double> into, int threads) const {
+  const auto& kernels = detail::sparse_kernels();
+  TableBuffer<float> contexts(data_->members.rows(), labels_);
+  const auto by_context = rows_of(data_->by_context);
+  parallel_chunks(contexts.rows(), kRowsPerChunk, threads, [&](Index begin, Index end, int) {
+    kernels.sum_rows(layout(), by_context, begin, end, gradient.data, contexts[0]);
+  });
+  const auto alone = rows_of(data_->by_attribute), members = rows_of(data_->by_member);
+  const detail::FeatureRows features{index_.offsets.data(), index_.labels.data()};
+  parallel_chunks(index_.rows(), kRowsPerChunk, threads, [&](Index begin, Index end, int) {
+    kernels.reduce(layout(), alone, features, begin, end, gradient.data, into.data());
+    kernels.reduce(layout(), members, features, begin, end, contexts[0], into.data());
+  });
+}
+
+void Transitions::energies(const Block&, Table<float> out) const {
+  for (Index i = 0; i < index_.rows(); ++i) {
+    for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
+      out.data[i * labels_ + index_.labels[f]] -= static_cast<float>(weights_[f]);
+    }
+  }
+}
+
+void Transitions::pull_back(const Block&, Table<const float> part_gradient, std::span<double> into,
+                            int) const {
+  for (Index i = 0; i < index_.rows(); ++i) {
+    for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
+      into[f] -= static_cast<double>(part_gradient.data[i * labels_ + index_.labels[f]]);
+    }
+  }
+}
+
+}  // namespace thalweg

@@ -1,0 +1,27 @@
+#include "model/sparse_kernels.h"
+
+#include "thalweg/core/isa.h"
+
+namespace thalweg::detail {
+
+namespace generic {
+extern const SparseKernels sparse_kernels_here;
+}
+#if defined(THALWEG_X86)
+namespace avx2 {
+extern const SparseKernels sparse_kernels_here;
+}
+namespace avx512 {
+extern const SparseKernels sparse_kernels_here;
+}
+#endif
+
+const SparseKernels& sparse_kernels() {
+#if defined(THALWEG_X86)
+  if (active_isa() == Isa::Avx512) return avx512::sparse_kernels_here;
+  if (active_isa() == Isa::Avx2) return avx2::sparse_kernels_here;
+#endif
+  return generic::sparse_kernels_here;
+}
+
+}  // namespace thalweg::detail

@@ -1,0 +1,66 @@
+/// @file
+/// The two inner loops of sparse linear energies, compiled once per instruction set (see
+/// inference/chain_kernels.h for why it is all raw pointers).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace thalweg::detail {
+
+struct SparseWeight {
+  std::uint32_t label;
+  float weight;
+};
+
+/// Weights in memory: rows of `stride` floats for attributes with many labels, (label, weight) pairs for the
+/// others.
+struct SparseLayout {
+  std::ptrdiff_t labels, stride, dense_rows;
+  const float* dense;
+  const SparseWeight* sparse;
+};
+
+/// What each row reads: whole rows by number, and single pairs. Nothing that decides a loop's length has to
+/// come from where the weights are, so the processor has many of their cache misses under way at once.
+struct RowPlan {
+  const std::ptrdiff_t* dense_offsets;
+  const std::uint32_t* dense;
+  const float* dense_values;
+  const std::ptrdiff_t* pair_offsets;
+  const std::uint32_t* pairs;
+  const float* pair_values;
+  bool valued;  ///< else all values are 1, and none are there
+};
+
+/// Rows of ids with values or null.
+struct SparseRows {
+  const std::ptrdiff_t* offsets;
+  const std::uint32_t* columns;
+  const float* values;
+};
+
+/// FeatureIndex as raw arrays.
+struct FeatureRows {
+  const std::uint32_t* offsets;
+  const std::uint32_t* labels;
+};
+
+struct SparseKernels {
+  std::ptrdiff_t (*stride)(std::ptrdiff_t labels);
+  /// out[(r - begin) * pitch + l] += sign * sum of the weights that row r reads, begin <= r < end.
+  void (*gather)(const SparseLayout& layout, const RowPlan& plan, std::ptrdiff_t begin, std::ptrdiff_t end,
+                 float sign, float* out, std::ptrdiff_t pitch);
+  /// out[c][l] = sum over the positions p of row c of table[p][l], begin <= c < end. Both tables are [. x
+  /// labels].
+  void (*sum_rows)(const SparseLayout& layout, const SparseRows& positions, std::ptrdiff_t begin,
+                   std::ptrdiff_t end, const float* table, float* out);
+  /// into[f] -= sum over the positions p of attribute a of value * table[p][label of f], for the features f
+  /// of begin <= a < end. Positions ascend in each row of `positions`.
+  void (*reduce)(const SparseLayout& layout, const SparseRows& positions, const FeatureRows& features,
+                 std::ptrdiff_t begin, std::ptrdiff_t end, const float* table, double* into);
+};
+
+const SparseKernels& sparse_kernels();
+
+}  // namespace thalweg::detail

@@ -1,0 +1,166 @@
+// Compiled once per instruction set by sparse_kernels_*.cc, which define THALWEG_ISA_SPACE.
+//
+// Both loops are bound by memory: about 18 rows a position on CoNLL-2000, most of them whole rows of 22
+// labels. The sum of a row stays in registers; gather reads each weight row once a position, reduce writes
+// each gradient once in all.
+
+namespace thalweg::detail {
+namespace THALWEG_ISA_SPACE {
+namespace {
+
+#include "core/vec.inl"
+
+using std::ptrdiff_t;
+
+// Positions whose gradients are summed in float before they go to double.
+constexpr ptrdiff_t kFloatRun = 64;
+
+// out[j .. j + W N) += sign * sum of the dense rows of one position, those columns; nothing beyond K.
+template <int N, int W, bool Valued>
+[[gnu::always_inline]] inline void add_dense(const SparseLayout& s, const RowPlan& p, ptrdiff_t r,
+                                             ptrdiff_t j, float sign, float* out) {
+  using X = Vec<float, N>;
+  typename X::V sum[W] = {};
+  for (ptrdiff_t e = p.dense_offsets[r]; e < p.dense_offsets[r + 1]; ++e) {
+    const float* const weights = s.dense + static_cast<ptrdiff_t>(p.dense[e]) * s.stride + j;
+    for (int w = 0; w < W; ++w) {
+      if constexpr (Valued) {
+        sum[w] += p.dense_values[e] * X::load(weights + w * N);
+      } else {
+        sum[w] += X::load(weights + w * N);
+      }
+    }
+  }
+  float row[W * N];
+  for (int w = 0; w < W; ++w) X::store(row + w * N, sum[w]);
+  const ptrdiff_t live = s.labels - j < W * N ? s.labels - j : W * N;
+  for (ptrdiff_t i = 0; i < live; ++i) out[j + i] += sign * row[i];
+}
+
+template <int N, int W, bool Valued>
+void gather_rows(const SparseLayout& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float sign,
+                 float* out, ptrdiff_t pitch) {
+  for (ptrdiff_t r = begin; r < end; ++r, out += pitch) {
+    if constexpr (W > 0) {
+      add_dense<N, W, Valued>(s, p, r, 0, sign, out);
+    } else {
+      ptrdiff_t j = 0;
+      for (; j + 4 * N <= s.stride; j += 4 * N) add_dense<N, 4, Valued>(s, p, r, j, sign, out);
+      for (; j < s.stride; j += N) add_dense<N, 1, Valued>(s, p, r, j, sign, out);
+    }
+    for (ptrdiff_t e = p.pair_offsets[r]; e < p.pair_offsets[r + 1]; ++e) {
+      const SparseWeight pair = s.sparse[p.pairs[e]];
+      out[pair.label] += sign * (Valued ? p.pair_values[e] * pair.weight : pair.weight);
+    }
+  }
+}
+
+// total[0 .. W N) = sum over the entries [e, end) of value * table rows. The last vector of a row reads into
+// the next row of the table, which is not padded, so the caller keeps the last row of a table away.
+template <int N, int W, bool Valued>
+[[gnu::always_inline]] inline void sum_dense(const SparseRows& p, ptrdiff_t e, ptrdiff_t end,
+                                             const float* table, ptrdiff_t K, double* total) {
+  using X = Vec<float, N>;
+  for (int j = 0; j < W * N; ++j) total[j] = 0;
+  while (e < end) {
+    const ptrdiff_t stop = end - e < kFloatRun ? end : e + kFloatRun;
+    typename X::V sum[W] = {};
+    for (; e < stop; ++e) {
+      const float* const row = table + static_cast<ptrdiff_t>(p.columns[e]) * K;
+      for (int w = 0; w < W; ++w) {
+        if constexpr (Valued) {
+          sum[w] += p.values[e] * X::load(row + w * N);
+        } else {
+          sum[w] += X::load(row + w * N);
+        }
+      }
+    }
+    for (int w = 0; w < W; ++w) {
+      for (int lane = 0; lane < N; ++lane) total[w * N + lane] += static_cast<double>(sum[w][lane]);
+    }
+  }
+}
+
+// Positions ascend, so only the last one of a row can be the last of the table: it is added by itself. With
+// one label the last vector would reach further than the next row, and with more than four vectors totals
+// would not stay in registers: then label by label.
+template <int N, int W, bool Valued>
+void reduce_rows(const SparseLayout& s, const SparseRows& p, const FeatureRows& features, ptrdiff_t begin,
+                 ptrdiff_t end, const float* table, double* into) {
+  const ptrdiff_t K = s.labels;
+  for (ptrdiff_t a = begin; a < end; ++a) {
+    const ptrdiff_t from = p.offsets[a], to = p.offsets[a + 1];
+    const std::uint32_t* const label = features.labels + features.offsets[a];
+    const ptrdiff_t count = features.offsets[a + 1] - features.offsets[a];
+    double* const g = into + features.offsets[a];
+    if constexpr (W > 0) {
+      if (K > 1 && a < s.dense_rows && to - from > 1) {
+        double total[W * N];
+        sum_dense<N, W, Valued>(p, from, to - 1, table, K, total);
+        const float* const last = table + static_cast<ptrdiff_t>(p.columns[to - 1]) * K;
+        const float value = Valued ? p.values[to - 1] : 1.f;
+        for (ptrdiff_t k = 0; k < count; ++k)
+          g[k] -= total[label[k]] + static_cast<double>(value * last[label[k]]);
+        continue;
+      }
+    }
+    for (ptrdiff_t e = from; e < to; ++e) {
+      const float* const row = table + static_cast<ptrdiff_t>(p.columns[e]) * K;
+      const float value = Valued ? p.values[e] : 1.f;
+      for (ptrdiff_t k = 0; k < count; ++k) g[k] -= static_cast<double>(value * row[label[k]]);
+    }
+  }
+}
+
+template <int N, int W>
+void sum_rows_width(const SparseLayout& s, const SparseRows& p, ptrdiff_t begin, ptrdiff_t end,
+                    const float* table, float* out) {
+  const ptrdiff_t K = s.labels;
+  for (ptrdiff_t c = begin; c < end; ++c) {
+    float* const sum = out + c * K;
+    ptrdiff_t from = p.offsets[c];
+    const ptrdiff_t to = p.offsets[c + 1];
+    for (ptrdiff_t j = 0; j < K; ++j) sum[j] = 0;
+    if constexpr (W > 0) {
+      if (K > 1 && to - from > 1) {
+        double total[W * N];
+        sum_dense<N, W, false>(p, from, to - 1, table, K, total);
+        for (ptrdiff_t j = 0; j < K; ++j) sum[j] = static_cast<float>(total[j]);
+        from = to - 1;
+      }
+    }
+    for (; from < to; ++from) {
+      const float* const row = table + static_cast<ptrdiff_t>(p.columns[from]) * K;
+      for (ptrdiff_t j = 0; j < K; ++j) sum[j] += row[j];
+    }
+  }
+}
+
+void gather(const SparseLayout& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float sign, float* out,
+            ptrdiff_t pitch) {
+  with_width<float>(s.labels, s.stride, [&]<int N, int W>() {
+    p.valued ? gather_rows<N, W, true>(s, p, begin, end, sign, out, pitch)
+             : gather_rows<N, W, false>(s, p, begin, end, sign, out, pitch);
+  });
+}
+
+void sum_rows(const SparseLayout& s, const SparseRows& positions, ptrdiff_t begin, ptrdiff_t end,
+              const float* table, float* out) {
+  with_width<float>(s.labels, s.stride,
+                    [&]<int N, int W>() { sum_rows_width<N, W>(s, positions, begin, end, table, out); });
+}
+
+void reduce(const SparseLayout& s, const SparseRows& positions, const FeatureRows& features, ptrdiff_t begin,
+            ptrdiff_t end, const float* table, double* into) {
+  with_width<float>(s.labels, s.stride, [&]<int N, int W>() {
+    positions.values ? reduce_rows<N, W, true>(s, positions, features, begin, end, table, into)
+                     : reduce_rows<N, W, false>(s, positions, features, begin, end, table, into);
+  });
+}
+
+}  // namespace
+
+extern const SparseKernels sparse_kernels_here = {padded<float>, gather, sum_rows, reduce};
+
+}  // namespace THALWEG_ISA_SPACE
+}  // namespace thalweg::detail

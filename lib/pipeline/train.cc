@@ -1,0 +1,84 @@
+#include "thalweg/pipeline/train.h"
+
+#include "thalweg/core/error.h"
+
+namespace thalweg {
+namespace {
+
+// @param columns cells of a token, the label among them; @param where names the data in errors
+Featurizer make_featurizer(const FeatureOptions& options, Index columns, const std::string& where) {
+  if (options.format == Format::Attributes) return Featurizer::of_attributes();
+  if (columns < 2) {
+    throw InputError(where, "a token has one column", "put its label behind it, after a space or tab");
+  }
+  TemplateSet templates = options.templates.empty()
+                              ? TemplateSet::built_in(columns - 1)
+                              : TemplateSet::parse(options.templates, options.templates_name);
+  templates.check_columns(columns - 1);
+  return Featurizer(std::move(templates), options.boundary);
+}
+
+void check(const FeatureOptions& options) {
+  if (options.min_count < 1) {
+    throw OptionError("min-count", "is " + std::to_string(options.min_count) + ", must be >= 1",
+                      "1 keeps every attribute");
+  }
+}
+
+void finish(Examples& examples, const FeatureOptions& options) {
+  sort_by_use(examples.data, examples.model.attributes, static_cast<Index>(examples.model.labels.size()),
+              options.min_count);
+}
+
+}  // namespace
+
+Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
+  check(options);
+  Examples e;
+  e.model.featurizer = make_featurizer(options, corpus.columns(), "training data");
+  e.data = learn_dataset(corpus, e.model.featurizer, e.model.attributes, e.model.labels);
+  finish(e, options);
+  return e;
+}
+
+Examples read_examples(const std::string& path, const FeatureOptions& options) {
+  check(options);
+  Examples e;
+  CorpusReader reader(path, options.format);
+  FeatureScratch scratch;
+  while (reader.next()) {
+    if (e.data.size() == 0)
+      e.model.featurizer = make_featurizer(options, reader.sentence().columns(0),
+                                           place(reader.text().name(), reader.first_line()));
+    learn_sentence(e.model.featurizer, reader.sentence(), e.model.attributes, e.model.labels, scratch,
+                   e.data);
+  }
+  if (e.data.size() == 0)
+    throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
+  finish(e, options);
+  return e;
+}
+
+DevelopmentSet read_development_set(const std::string& path, Format format, const Model& model) {
+  DevelopmentSet set{{}, model.labels};
+  CorpusReader reader(path, format);
+  FeatureScratch scratch;
+  while (reader.next()) {
+    const Sentence& sentence = reader.sentence();
+    look_up_sentence(model.featurizer, sentence, model.attributes, scratch, set.data);
+    for (Index t = 0; t < sentence.size(); ++t) {
+      set.data.labels.push_back(set.labels.add(model.featurizer.label(sentence, t)));
+    }
+  }
+  if (set.data.size() == 0)
+    throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
+  return set;
+}
+
+Model train(const Corpus& corpus, const TrainOptions& options, const FeatureOptions& features) {
+  Examples e = learn_examples(corpus, features);
+  train_model(e.model, e.data, nullptr, options);
+  return pruned(e.model);
+}
+
+}  // namespace thalweg

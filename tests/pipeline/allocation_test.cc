@@ -1,0 +1,84 @@
+// Once warm, inference allocates nothing. A program of its own, since it replaces operator new.
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "support/catch.h"
+#include "support/enumerate.h"
+#include "thalweg/inference/min_sum.h"
+#include "thalweg/inference/sum_product.h"
+#include "thalweg/io/corpus_reader.h"
+#include "thalweg/pipeline/tagger.h"
+#include "thalweg/pipeline/train.h"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+void* allocate(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  void* p = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  if (!p) throw std::bad_alloc();
+  return p;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+using namespace thalweg;
+
+TEST_CASE("warm workspaces allocate nothing", "[inference]") {
+  Rng rng(1);
+  const auto big = testing::random_chain<float>(rng, {50, 22}),
+             small = testing::random_chain<float>(rng, {20, 22});
+  for (double forbid : {0.0, 0.1}) {
+    const auto pairs = testing::random_chain<float>(rng, {1, 22, 1, 1, 0, forbid});
+    Couplings<float> minima, sums;
+    MinSum<float> min_sum;
+    SumProduct<float> sum_product;
+    TableBuffer<float> unary(50, 22), pairwise(1, 22 * 22);
+    std::vector<Label> y(50);
+    auto work = [&](const testing::OwnedChain<float>& of) {
+      const Chain<float> chain{of.unary.view(), pairs.pairwise.view(), {}};
+      const auto T = static_cast<std::size_t>(chain.length());
+      minima.prepare_minima(chain.pairwise, 22), sums.prepare_sums(chain.pairwise, 22, 1.f);
+      min_sum.minimize(chain, minima, std::span(y).first(T));
+      min_sum.min_marginals(chain, minima, Table<float>(unary).slice(0, chain.length()));
+      sum_product.forward(chain, sums);
+      sum_product.marginals(1, {Table<float>(unary).slice(0, chain.length()), pairwise, {}});
+      sum_product.sample(rng, std::span(y).first(T));
+    };
+    work(big);
+    const long before = allocations;
+    for (int i = 0; i < 10; ++i) work(small), work(big);
+    CHECK(allocations == before);
+  }
+}
+
+TEST_CASE("a warm decoder allocates nothing", "[pipeline]") {
+  const std::string folder = std::string(THALWEG_SOURCE_DIR) + "/data/river-news/";
+  const Tagger tagger(train(read_corpus(folder + "train.txt", Format::Columns), {.iterations = 5}));
+  const Corpus test = read_corpus(folder + "test.txt", Format::Columns);
+  Decoder decoder(tagger);
+  auto work = [&] {
+    for (Index n = 0; n < test.size(); ++n) {
+      decoder.read(test[n]);
+      decoder.minimize();
+      decoder.free_energy();
+      decoder.marginals();
+    }
+  };
+  work();
+  const long before = allocations;
+  work();
+  CHECK(allocations == before);
+}

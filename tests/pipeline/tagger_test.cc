@@ -1,0 +1,196 @@
+#include "thalweg/pipeline/tagger.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "io/array_file_tools.h"
+#include "support/catch.h"
+#include "support/temporary_folder.h"
+#include "thalweg/core/error.h"
+#include "thalweg/core/parallel.h"
+#include "thalweg/inference/chain.h"
+#include "thalweg/io/model_file.h"
+#include "thalweg/pipeline/train.h"
+
+using namespace thalweg;
+using namespace thalweg::testing;
+
+namespace {
+
+const std::string kNews = std::string(THALWEG_SOURCE_DIR) + "/data/river-news/";
+
+const Model& news_model() {
+  static const Model model = train(read_corpus(kNews + "train.txt", Format::Columns), {.iterations = 30});
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("a saved model tags as the one in memory", "[pipeline][io]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "news.model";
+  save_model(news_model(), path);
+  const Tagger fresh{Model(news_model())}, loaded = Tagger::load(path);
+  const Corpus test = read_corpus(kNews + "test.txt", Format::Columns);
+  Index entities = 0;
+  for (Index n = 0; n < test.size(); ++n) {
+    const auto labels = loaded.tag(test[n]);
+    REQUIRE(labels == fresh.tag(test[n]));
+    entities += std::count_if(labels.begin(), labels.end(), [](auto& l) { return l != "O"; });
+  }
+  CHECK(entities > 100);
+  // And again: the same bytes.
+  save_model(load_model(path), folder / "again.model");
+  std::ifstream a(path, std::ios::binary), b(folder / "again.model", std::ios::binary);
+  const std::string first((std::istreambuf_iterator<char>(a)), {}),
+      second((std::istreambuf_iterator<char>(b)), {});
+  CHECK(first == second);
+  CHECK(first.size() > 10000);
+}
+
+TEST_CASE("a decoder answers consistently about a sentence", "[pipeline]") {
+  const Tagger tagger{Model(news_model())};
+  Decoder decoder(tagger);
+  const Corpus test = read_corpus(kNews + "test.txt", Format::Columns);
+  for (Index n = 0; n < 10; ++n) {
+    decoder.read(test[n]);
+    const std::vector<Label> best(decoder.minimize().begin(), decoder.minimize().end());
+    const double e = decoder.energy();
+    CHECK(e == energy<float>(decoder.chain(), best));
+    const double f = decoder.free_energy();
+    CHECK(f <= e);
+    const auto p = decoder.marginals();
+    for (Index t = 0; t < p.rows; ++t) {
+      double sum = 0;
+      for (Index l = 0; l < p.columns; ++l) sum += p[t][l];
+      CHECK(sum == Approx(1).epsilon(1e-4));
+    }
+    std::vector<Minimum> lowest;
+    decoder.k_lowest(5, lowest);
+    CHECK(lowest[0].labels == best);
+    CHECK(lowest[1].energy >= e);
+    // The n best labellings are no more probable than all.
+    double mass = 0;
+    for (const auto& m : lowest) mass += std::exp(f - m.energy);
+    CHECK(mass <= 1 + 1e-5);
+  }
+}
+
+TEST_CASE("one model, many threads, many taggings", "[pipeline][threads]") {
+  const Tagger tagger{Model(news_model())};
+  const Corpus test = read_corpus(kNews + "test.txt", Format::Columns);
+  std::vector<std::vector<std::string>> want;
+  for (Index n = 0; n < test.size(); ++n) want.push_back(tagger.tag(test[n]));
+  std::vector<char> same(1600, 0);
+  parallel_chunks(1600, 5, 16, [&](Index begin, Index end, int) {
+    Decoder decoder(tagger);
+    for (Index i = begin; i < end; ++i) {
+      const Index n = i % test.size();
+      decoder.read(test[n]);
+      const auto labels = decoder.minimize();
+      same[i] = std::equal(labels.begin(), labels.end(), want[n].begin(), want[n].end(),
+                           [&](Label l, const std::string& name) { return tagger.label(l) == name; });
+    }
+  });
+  CHECK(std::count(same.begin(), same.end(), 1) == 1600);
+}
+
+TEST_CASE("words as they come", "[pipeline]") {
+  const Tagger tagger{Model(news_model())};
+  const auto labels = tagger.tag({"Mara", "Lindqvist", "left", "Port", "Amery", "on", "Friday", "."});
+  REQUIRE(labels.size() == 8);
+  CHECK(labels[0] == "B-PER");
+  CHECK(labels[7] == "O");
+  CHECK(tagger.tag(std::initializer_list<std::string_view>{}).empty());
+  CHECK(tagger.tag({"one"}).size() == 1);
+}
+
+TEST_CASE("attribute files train and tag", "[pipeline]") {
+  Corpus corpus;
+  for (int i = 0; i < 20; ++i) corpus.add({{"X", "w=a", "cap"}, {"Y", "w=b"}, {"X", "w=a"}});
+  const Tagger tagger(train(corpus, {}, {.format = Format::Attributes}));
+  Corpus test;
+  test.add({{"?", "w=b"}, {"?", "w=a", "cap"}, {"?", "w=b"}});
+  CHECK(tagger.tag(test[0]) == std::vector<std::string>{"Y", "X", "Y"});
+}
+
+TEST_CASE("model files that mean nothing are refused", "[pipeline][io]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "small.model";
+  Corpus corpus;
+  corpus.add({{"a", "X"}, {"b", "Y"}});
+  const Model good = train(corpus, {}, {.templates = "U:%x[0,0]\nB\n"});
+  auto refuses = [&](auto damage, const char* array) {
+    Model m = good;
+    damage(m);
+    save_model(m, path);
+    try {
+      load_model(path);
+      FAIL("accepted a damaged " << array);
+    } catch (const ModelError& error) {
+      CHECK_THAT(error.what(), ContainsSubstring(array));
+      CHECK_THAT(error.what(), ContainsSubstring("small.model"));
+    }
+  };
+  refuses([](Model& m) { m.weights[0] = std::nan(""); }, "weights");
+  refuses([](Model& m) { m.weights.pop_back(); }, "weights");
+  refuses([](Model& m) { m.emissions.labels[0] = 2; }, "emissions/labels");
+  refuses([](Model& m) { m.emissions.offsets[1] = 99; }, "emissions/offsets");
+  refuses([](Model& m) { m.emissions.offsets.pop_back(); }, "emissions/offsets");
+  refuses([](Model& m) { m.transitions.labels.push_back(0); }, "transitions/offsets");
+  refuses([](Model& m) { m.labels = Vocabulary(); }, "labels");
+  refuses([](Model& m) { m.attributes.add("more"); }, "emissions/offsets");
+}
+
+namespace {
+
+const std::vector<std::byte>& tiny_model() {
+  static const std::vector<std::byte> bytes = [] {
+    Corpus corpus;
+    corpus.add({{"a", "X"}, {"b", "Y"}});
+    return model_bytes(train(corpus, {}, {.templates = "U:%x[0,0]\nB\n"}));
+  }();
+  return bytes;
+}
+
+// Whether a model comes out of these bytes; then it must also tag.
+bool loads(const Bytes& bytes) {
+  try {
+    const Tagger tagger(load_model(ArrayFile::of_memory(bytes, "damaged", kModelFormat)));
+    CHECK(tagger.tag({"a", "b", "c"}).size() == 3);
+    return true;
+  } catch (const ModelError&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every bit of a model flipped, and every length cut, is refused", "[pipeline][io]") {
+  const Bytes good(tiny_model().begin(), tiny_model().end());
+  REQUIRE(loads(good));
+  Bytes damaged = good;
+  for (std::size_t i = 0; i < good.size() * 8; ++i) {
+    damaged[i / 8] ^= static_cast<std::byte>(1 << (i % 8));
+    REQUIRE_FALSE(loads(damaged));
+    damaged[i / 8] = good[i / 8];
+  }
+  for (std::size_t size = 0; size < good.size(); ++size)
+    REQUIRE_FALSE(loads(Bytes(good.begin(), good.begin() + static_cast<Index>(size))));
+}
+
+TEST_CASE("damage behind right checksums is refused, or tags", "[pipeline][io]") {
+  const Bytes good(tiny_model().begin(), tiny_model().end());
+  Index accepted = 0, refused = 0;
+  for (std::size_t at = 0; at + 4 <= good.size(); ++at) {
+    for (std::uint32_t value : {0xFFFFFFFFu, 0u, 0x7FFFFFFFu, 0x7FC00000u}) {
+      Bytes damaged = good;
+      put(damaged, at, value);
+      fix_checksums(damaged);
+      ++(loads(damaged) ? accepted : refused);
+    }
+  }
+  CHECK(refused > 1000);  // what decides the meaning
+  CHECK(accepted > 100);  // weights, for one, may be any number
+}

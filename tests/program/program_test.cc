@@ -1,0 +1,336 @@
+// The program as its users meet it: commands in, lines and exit codes out.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "support/catch.h"
+#include "support/temporary_folder.h"
+
+using nlohmann::json;
+using thalweg::testing::TemporaryFolder;
+
+namespace {
+
+const std::string kNews = std::string(THALWEG_SOURCE_DIR) + "/data/river-news/";
+
+struct Result {
+  int code;
+  std::string out, err;
+};
+
+std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void spill(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> all;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) all.push_back(line);
+  return all;
+}
+
+// Runs in the shell; `thalweg` stands for the program.
+Result run(const std::string& command) {
+  const TemporaryFolder folder;
+  const std::string script = "thalweg() { \"" THALWEG_PROGRAM "\" \"$@\"; }\nset -o pipefail\n" + command;
+  spill(folder / "script", script);
+  const int status = std::system(
+      ("bash '" + (folder / "script") + "' > '" + (folder / "out") + "' 2> '" + (folder / "err") + "'")
+          .c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(folder / "out"),
+          slurp(folder / "err")};
+}
+
+// One folder with a trained model for all cases.
+const std::string& model() {
+  static const TemporaryFolder folder;
+  static const std::string path = folder / "news.model";
+  static const Result made = run("thalweg train " + kNews + "train.txt --iterations 25 --model " + path);
+  REQUIRE(made.code == 0);
+  return path;
+}
+
+void check_one_line_error(const Result& r, int code, const std::string& says) {
+  CHECK(r.code == code);
+  CHECK(r.out.empty());
+  CHECK(lines(r.err).size() == 1);
+  CHECK_THAT(r.err, ContainsSubstring("thalweg: "));
+  CHECK_THAT(r.err, ContainsSubstring(says));
+}
+
+}  // namespace
+
+TEST_CASE("help teaches and exits 0", "[program]") {
+  CHECK(run("thalweg --help").code == 0);
+  CHECK(run("thalweg --version").code == 0);
+  for (const char* command : {"train", "tag", "evaluate", "inspect"}) {
+    const Result r = run(std::string("thalweg ") + command + " --help");
+    CHECK(r.code == 0);
+    CHECK_THAT(r.out, ContainsSubstring("Examples:"));
+    CHECK_THAT(r.out, ContainsSubstring(std::string("thalweg ") + command));
+  }
+}
+
+TEST_CASE("wrong usage exits 2 with one line that helps", "[program]") {
+  check_one_line_error(run("thalweg"), 2, "--help");
+  check_one_line_error(run("thalweg tga x"), 2, "did you mean tag?");
+  check_one_line_error(run("thalweg train x --modle y --model z"), 2, "did you mean --model?");
+  check_one_line_error(run("thalweg train " + kNews + "train.txt"), 2, "--model");
+  check_one_line_error(run("thalweg train " + kNews + "train.txt --model m --c2 x"), 2, "--c2");
+  check_one_line_error(run("thalweg train " + kNews + "train.txt --model m --loss hinges"), 2, "likelihood");
+  check_one_line_error(run("thalweg evaluate --scheme bioo < /dev/null"), 2, "bioes");
+  const Result negative = run("thalweg train " + kNews + "train.txt --model /tmp/never --c2 -1");
+  CHECK(negative.code == 2);
+  CHECK_THAT(negative.err, ContainsSubstring("c2: is -1, must be finite and >= 0"));
+}
+
+TEST_CASE("bad input exits 1 and says where, what and how to mend", "[program]") {
+  const TemporaryFolder folder;
+  auto train = [&](const std::string& text, const std::string& more = "") {
+    spill(folder / "train.txt", text);
+    return run("thalweg train " + (folder / "train.txt") + " --model " + (folder / "m") + " " + more);
+  };
+  check_one_line_error(run("thalweg train /no/such/file --model m"), 1, "/no/such/file");
+  check_one_line_error(run("thalweg train " + folder.path() + " --model m"), 1, "directory");
+  check_one_line_error(train(""), 1, "there is no sentence");
+  check_one_line_error(train("\n \n\n"), 1, "there is no sentence");
+  check_one_line_error(train("a X\nb c Y\n"), 1, "train.txt:2: 3 columns, 2 expected");
+  check_one_line_error(train("a X\n\xff Y\n"), 1, "train.txt:2");
+  check_one_line_error(train(std::string("a X\nb\0c Y\n", 11)), 1, "train.txt:2");
+  check_one_line_error(train("a\nb\n"), 1, "train.txt:1: a token has one column");
+  spill(folder / "far.tpl", "U:%x[0,0]\nU:%x[0,7]\n");
+  check_one_line_error(train("a X\nb Y\n", "--templates " + (folder / "far.tpl")), 1, "far.tpl:2");
+  spill(folder / "bad.tpl", "U:%y[0,0]\n");
+  check_one_line_error(train("a X\nb Y\n", "--templates " + (folder / "bad.tpl")), 1, "bad.tpl:1");
+  CHECK(train("a X\nb X\n").code == 1);
+  CHECK_THAT(train("a X\nb X\n").err, ContainsSubstring("every token has the label X"));
+  check_one_line_error(train("X\ta:nan\n", "--format attributes"), 1, "train.txt:1");
+  check_one_line_error(run("thalweg tag --model " + kNews + "train.txt < /dev/null"), 1, "train.txt");
+  check_one_line_error(run("thalweg tag --model /no/model < /dev/null"), 1, "/no/model");
+  check_one_line_error(run("thalweg evaluate < /dev/null"), 1, "there is no sentence");
+  check_one_line_error(run("echo word | thalweg evaluate"), 1, "one column");
+  CHECK(folder.names().count("m") == 0);  // nothing was left behind
+}
+
+TEST_CASE("a model that cannot be written leaves the old one alone", "[program]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "old.model";
+  spill(path, "old");
+  const std::string train = "thalweg train " + kNews + "dev.txt --iterations 2 --model ";
+  Result r = run("ulimit -f 8; trap '' XFSZ; " + train + path);
+  CHECK(r.code == 1);
+  CHECK_THAT(lines(r.err).back(), ContainsSubstring("old.model"));
+  CHECK(slurp(path) == "old");
+  CHECK(folder.names() == std::set<std::string>{"old.model"});
+  CHECK(run(train + folder.path()).code == 1);
+  CHECK(run(train + (folder / "missing/m")).code == 1);
+  CHECK(run(train + "/dev/full").code == 1);
+  CHECK(run(train + path).code == 0);
+  CHECK(run("thalweg inspect --model " + path).code == 0);
+}
+
+TEST_CASE("output that cannot be written is an error", "[program]") {
+  CHECK(run("thalweg tag --model " + model() + " " + kNews + "test.txt > /dev/full").code == 1);
+  CHECK(run("thalweg inspect --json --model " + model() + " > /dev/full").code == 1);
+  // A reader that has had enough is none of a tagger's business: no message.
+  const Result r = run("thalweg tag --model " + model() + " " + kNews + "test.txt | head -n 1");
+  CHECK(lines(r.out).size() == 1);
+}
+
+TEST_CASE("training tells machines what it did", "[program]") {
+  const TemporaryFolder folder;
+  const Result r =
+      run("thalweg train " + kNews + "train.txt --dev " + kNews + "dev.txt --json --model " + (folder / "m"));
+  REQUIRE(r.code == 0);
+  const auto all = lines(r.out);
+  REQUIRE(all.size() > 5);
+  double before = 1e300;
+  for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+    const json o = json::parse(all[i]);
+    CHECK(o["iteration"] == i + 1);
+    CHECK(o["objective"].get<double>() <= before * (1 + 1e-6));
+    CHECK(o["dev_f1"].get<double>() >= 0);
+    before = o["objective"];
+  }
+  const json last = json::parse(all.back());
+  for (const char* key : {"objective", "features", "attributes", "labels", "evaluations", "iterations",
+                          "seconds", "cpu_seconds", "peak_bytes", "stopped"}) {
+    CHECK(last.contains(key));
+  }
+  CHECK(last["labels"] == 9);
+  CHECK(last["dev_f1"].get<double>() > 75);
+  CHECK(last["peak_bytes"].get<long long>() > 1'000'000);
+  CHECK(run("thalweg inspect --top 3 --json --model " + (folder / "m") + " | grep -c top_features").out ==
+        "1\n");
+}
+
+TEST_CASE("the sample corpus is learnt well", "[program]") {
+  const TemporaryFolder folder;
+  const Result r =
+      run("thalweg train " + kNews + "train.txt --dev " + kNews + "dev.txt --model " + (folder / "m") +
+          " && thalweg tag " + kNews + "test.txt --model " + (folder / "m") + " | thalweg evaluate --json");
+  REQUIRE(r.code == 0);
+  const json o = json::parse(r.out);
+  CHECK(o["f1"].get<double>() > 75);
+  CHECK(o["accuracy"].get<double>() > 93);
+  CHECK(o["types"].size() == 4);
+  CHECK(o["sentences"] == 80);
+}
+
+TEST_CASE("the perceptron trains, and starts another training", "[program]") {
+  const TemporaryFolder folder;
+  CHECK(run("thalweg train " + kNews + "train.txt --loss perceptron --model " + (folder / "p")).code == 0);
+  const Result r = run("thalweg train " + kNews + "train.txt --init " + (folder / "p") +
+                       " --iterations 3 --model " + (folder / "m"));
+  CHECK(r.code == 0);
+  CHECK(run("thalweg train " + kNews + "train.txt --loss perceptron --solver lbfgs --model " + (folder / "p"))
+            .code == 2);
+}
+
+TEST_CASE("one model for any number of threads, another for another regulariser", "[program]") {
+  const TemporaryFolder folder;
+  for (const char* threads : {"1", "2", "3"}) {
+    REQUIRE(run("thalweg train " + kNews + "train.txt --iterations 8 --threads " + threads + " --model " +
+                (folder / threads))
+                .code == 0);
+  }
+  CHECK(slurp(folder / "1") == slurp(folder / "2"));
+  CHECK(slurp(folder / "1") == slurp(folder / "3"));
+  REQUIRE(run("thalweg train " + kNews + "train.txt --iterations 8 --c2 2 --model " + (folder / "c")).code ==
+          0);
+  CHECK(slurp(folder / "1") != slurp(folder / "c"));
+  // lambda is 2 c2 / n, with n = 320 sentences.
+  REQUIRE(run("thalweg train " + kNews + "train.txt --iterations 8 --lambda 0.0125 --model " + (folder / "l"))
+              .code == 0);
+  CHECK(slurp(folder / "c") == slurp(folder / "l"));
+}
+
+TEST_CASE("tagging keeps the input as it was and adds one column", "[program]") {
+  const TemporaryFolder folder;
+  for (const std::string& input :
+       {slurp(kNews + "test.txt"), std::string("one x\n\n\n\ntwo y"), std::string("a\tx\r\nb\ty\r\n\r\n")}) {
+    spill(folder / "in", input);
+    const Result r = run("thalweg tag --model " + model() + " " + (folder / "in"));
+    REQUIRE(r.code == 0);
+    // Taking the last column away gives the input back.
+    std::string back;
+    std::size_t at = 0;
+    while (at < r.out.size()) {
+      std::size_t end = r.out.find('\n', at);
+      const bool newline = end != std::string::npos;
+      if (!newline) end = r.out.size();
+      std::string line = r.out.substr(at, end - at);
+      std::string ending = newline ? "\n" : "";
+      if (!line.empty() && line.back() == '\r') line.pop_back(), ending = "\r" + ending;
+      const std::size_t cut = line.find_last_of(" \t");
+      if (cut != std::string::npos) {
+        CHECK((line[cut] == '\t') == (line.find('\t') != std::string::npos));
+        line.resize(cut);
+      }
+      back += line + ending;
+      at = end + (newline ? 1 : 0);
+    }
+    CHECK(back == input);
+  }
+  // From standard input, named or not, and from gzip, the same.
+  const std::string want = run("thalweg tag --model " + model() + " " + kNews + "test.txt").out;
+  CHECK(run("thalweg tag --model " + model() + " < " + kNews + "test.txt").out == want);
+  CHECK(run("thalweg tag --model " + model() + " - < " + kNews + "test.txt").out == want);
+  CHECK(run("gzip -c " + kNews + "test.txt | thalweg tag --model " + model()).out == want);
+  CHECK(run("thalweg tag --threads 3 --model " + model() + " " + kNews + "test.txt").out == want);
+  CHECK(run("thalweg tag --model " + model() + " < /dev/null").code == 0);
+}
+
+TEST_CASE("probabilities, energies and n-best lists agree with one another", "[program]") {
+  const std::string words = "printf 'Mara\\nLindqvist\\nleft\\nPort\\nAmery\\n\\nOn\\nFriday\\n'";
+  const Result plain = run(words + " | thalweg tag --model " + model());
+  const Result full = run(words + " | thalweg tag --marginals --energy --model " + model());
+  REQUIRE(full.code == 0);
+  const auto rows = lines(full.out), plain_rows = lines(plain.out);
+  CHECK(rows[0].rfind("# energy ", 0) == 0);
+  CHECK(rows[0].find(" log-probability -") != std::string::npos);
+  std::istringstream first(rows[1]);
+  std::string word, label;
+  double p;
+  first >> word >> label >> p;
+  CHECK(word + " " + label == plain_rows[0]);
+  CHECK((p > 0 && p <= 1));
+
+  const Result best = run(words + " | thalweg tag --nbest 3 --model " + model());
+  REQUIRE(best.code == 0);
+  double before = -1e300;
+  int heads = 0, blanks = 0;
+  for (const std::string& row : lines(best.out)) {
+    if (row.empty()) ++blanks;
+    if (row.rfind("# rank ", 0) != 0) continue;
+    std::istringstream head(row);
+    std::string hash, rank, energy_word;
+    int r;
+    double e;
+    head >> hash >> rank >> r >> energy_word >> e;
+    CHECK(r == heads % 3 + 1);
+    if (r > 1) CHECK(e >= before - 1e-5);
+    if (r == 1) CHECK(energy_word == "energy");
+    before = e, ++heads;
+  }
+  CHECK(heads == 6);
+  CHECK(blanks == 5);  // between all copies, and as the input had it at the end
+  CHECK_THAT(best.out, ContainsSubstring(plain_rows[0] + "\n" + plain_rows[1]));
+}
+
+TEST_CASE("a bad sentence is passed through when asked to go on", "[program]") {
+  const TemporaryFolder folder;
+  spill(folder / "in", "Mara x\nLindqvist x\n\nbad\n\nAmery x\n");
+  const Result stop = run("thalweg tag --model " + model() + " " + (folder / "in"));
+  CHECK(stop.code == 1);
+  CHECK_THAT(stop.err, ContainsSubstring("in:4: 1 column"));
+  CHECK(lines(stop.out).size() == 3);  // what came before went out
+  const Result on = run("thalweg tag --keep-going --model " + model() + " " + (folder / "in"));
+  CHECK(on.code == 1);
+  CHECK_THAT(on.out, ContainsSubstring("\nbad\n\nAmery x "));
+}
+
+TEST_CASE("evaluation follows conlleval and skips what tag puts in between", "[program]") {
+  const Result r = run("printf 'a B-X B-X\\nb I-X O\\nc O I-Y\\n\\n# B-X B-X\\n' | thalweg evaluate --json");
+  REQUIRE(r.code == 0);
+  const json o = json::parse(r.out);
+  CHECK(o["tokens"] == 4);
+  CHECK(o["gold"] == 2);
+  CHECK(o["predicted"] == 3);
+  CHECK(o["correct"] == 1);
+  const std::string energy =
+      run("thalweg tag --energy --model " + model() + " " + kNews + "test.txt | thalweg evaluate --json").out;
+  const std::string plain =
+      run("thalweg tag --model " + model() + " " + kNews + "test.txt | thalweg evaluate --json").out;
+  CHECK(energy == plain);
+  // Also where a header happens to have as many columns as the tokens.
+  const std::string five =
+      "printf 'a p q X\\nb p q Y\\n\\n' > $D/t; thalweg train $D/t --model $D/m 2> /dev/null; thalweg tag "
+      "--energy --model $D/m $D/t";
+  CHECK(json::parse(run("D=$(mktemp -d); " + five + " | thalweg evaluate --json; rm -r $D").out)["tokens"] ==
+        2);
+  const json text = json::parse(
+      run("printf 'c c\\na o\\nt t\\n\\nd d\\no o\\n' | thalweg evaluate --cer --wer --json").out);
+  CHECK(text["cer"].get<double>() == Approx(20));
+  CHECK(text["wer"].get<double>() == Approx(50));
+}
+
+TEST_CASE("Ctrl-C keeps what has been learnt", "[program]") {
+  const TemporaryFolder folder;
+  const Result r =
+      run("timeout -s INT 0.5 \"" THALWEG_PROGRAM "\" train " + kNews +
+          "train.txt --c2 0.00001 --iterations 100000 --memory 2 --model " + (folder / "m") + "; echo $?");
+  if (folder.names().count("m")) CHECK(run("thalweg inspect --model " + (folder / "m")).code == 0);
+  CHECK(folder.names().size() <= 1);
+}
