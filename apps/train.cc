@@ -26,7 +26,7 @@ struct Options {
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
-  double beta = 1;
+  double beta = 1, gap = 1e-4;
   Index iterations = 0, min_count = 1, patience = 20, memory = 6;
   bool all_features = false, json = false;
   Boundary boundary = Boundary::Marks;
@@ -61,7 +61,7 @@ TrainOptions train_options(const Options& o, Index sentences) {
   t.c2 = o.c2.value_or(o.c1 && !o.lambda ? 0 : 1);
   // (1/n) sum_i loss_i + (lambda/2) |w|^2, times n.
   if (o.lambda) t.c2 = static_cast<double>(sentences) * *o.lambda / 2;
-  t.iterations = o.iterations, t.patience = o.patience, t.memory = o.memory;
+  t.gap = o.gap, t.iterations = o.iterations, t.patience = o.patience, t.memory = o.memory;
   t.all_features = o.all_features;
   t.threads = o.threads, t.seed = o.seed;
   return t;
@@ -83,9 +83,16 @@ class Log {
   }
 
   void iteration(const TrainProgress& p) {
-    std::string line =
-        fmt::format("[{:3}] {}={:.2f}", p.iteration, perceptron_ ? "mistakes" : "obj", p.objective);
-    if (!perceptron_) line += fmt::format(" |g|={:.3g}", p.gradient_norm);
+    std::string line = fmt::format("[{:3}]", p.iteration);
+    if (perceptron_) {
+      line += fmt::format(" mistakes={:.0f}", p.objective);
+    } else if (std::isfinite(p.objective)) {
+      line += fmt::format(" obj={:.2f}", p.objective);
+      if (std::isfinite(p.dual)) line += fmt::format(" gap={:.3g}", p.objective - p.dual);
+    } else {
+      line += fmt::format(" obj>={:.2f}", p.dual);  // the dual bounds it from below
+    }
+    if (p.gradient_norm > 0) line += fmt::format(" |g|={:.3g}", p.gradient_norm);
     line += fmt::format(" act={}", p.active);
     if (p.dev_f1 >= 0) line += fmt::format(" dev={:.2f}%/{:.2f}", p.dev_accuracy, p.dev_f1);
     line += fmt::format(" time={}", duration(p.seconds));
@@ -105,6 +112,7 @@ class Log {
     nlohmann::ordered_json o{{"iteration", p.iteration},         {"evaluations", p.evaluations},
                              {"objective", p.objective},         {"active", p.active},
                              {"gradient_norm", p.gradient_norm}, {"seconds", p.seconds}};
+    if (std::isfinite(p.dual)) o["dual"] = p.dual;
     if (p.dev_f1 >= 0) o["dev_f1"] = p.dev_f1, o["dev_accuracy"] = p.dev_accuracy;
     Output out;
     out << o.dump() << "\n";
@@ -116,26 +124,28 @@ class Log {
 };
 
 void print_summary(const TrainSummary& s, double seconds) {
+  nlohmann::ordered_json summary{
+      {"objective", s.objective},
+      {"features", s.features},
+      {"attributes", s.attributes},
+      {"labels", s.labels},
+      {"sequences", s.sequences},
+      {"positions", s.positions},
+      {"evaluations", s.evaluations},
+      {"iterations", s.iterations},
+      {"gradient_norm", s.gradient_norm},
+      {"solver", name(s.used)},
+      {"best_iteration", s.best_iteration},
+      {"dev_f1", s.dev_f1 < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(s.dev_f1)},
+      {"seconds", seconds},
+      {"cpu_seconds", static_cast<double>(std::clock()) / CLOCKS_PER_SEC},
+      {"peak_bytes", peak_bytes()},
+      {"stopped", s.stopped}};
+  if (std::isfinite(s.dual)) {
+    summary["primal"] = s.objective, summary["dual"] = s.dual, summary["gap"] = s.objective - s.dual;
+  }
   Output out;
-  out << nlohmann::ordered_json{{"objective", s.objective},
-                                {"features", s.features},
-                                {"attributes", s.attributes},
-                                {"labels", s.labels},
-                                {"sequences", s.sequences},
-                                {"positions", s.positions},
-                                {"evaluations", s.evaluations},
-                                {"iterations", s.iterations},
-                                {"gradient_norm", s.gradient_norm},
-                                {"solver", name(s.used)},
-                                {"best_iteration", s.best_iteration},
-                                {"dev_f1",
-                                 s.dev_f1 < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(s.dev_f1)},
-                                {"seconds", seconds},
-                                {"cpu_seconds", static_cast<double>(std::clock()) / CLOCKS_PER_SEC},
-                                {"peak_bytes", peak_bytes()},
-                                {"stopped", s.stopped}}
-             .dump()
-      << "\n";
+  out << summary.dump() << "\n";
   out.flush();
 }
 
@@ -204,17 +214,26 @@ void add_train(CLI::App& program) {
                   "(averaged, Collins 2002)")
       ->check(CLI::IsMember({"likelihood", "perceptron"}))
       ->option_text("likelihood|perceptron [likelihood]");
-  app->add_option("--solver", o->solver, "auto, lbfgs (OWL-QN where c1 > 0) or averaged (the perceptron's)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Solver>{
-          {"auto", Solver::Auto}, {"lbfgs", Solver::Lbfgs}, {"averaged", Solver::Averaged}}))
+  app->add_option(
+         "--solver", o->solver,
+         "auto; eg (online exponentiated gradient, Collins et al. 2008: few passes, a certified gap; c2 > 0 "
+         "and c1 = 0), lbfgs (OWL-QN where c1 > 0), averaged (the perceptron's). auto takes eg where it "
+         "can, else lbfgs")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Solver>{{"auto", Solver::Auto},
+                                                                        {"eg", Solver::ExponentiatedGradient},
+                                                                        {"lbfgs", Solver::Lbfgs},
+                                                                        {"averaged", Solver::Averaged}}))
       ->default_str("auto")
-      ->option_text("auto|lbfgs|averaged [auto]");
+      ->option_text("auto|eg|lbfgs|averaged [auto]");
   auto* c2 = app->add_option("--c2", o->c2, "Weight of |w|^2, >= 0 [1; 0 when only --c1 is given]");
   app->add_option("--c1", o->c1, "Weight of |w|_1, >= 0; above 0 most weights become exactly 0 [0]");
   app->add_option("--lambda", o->lambda, "The same as c2 = sentences * lambda / 2")->excludes(c2);
   app->add_option("--beta", o->beta, "Inverse temperature of the likelihood, > 0")->capture_default_str();
+  app->add_option("--gap", o->gap,
+                  "For eg: stop when the objective is certified to be within this share of its optimum, >= 0")
+      ->capture_default_str();
   app->add_option("--iterations,-i", o->iterations,
-                  "At most so many; 0 takes 1000 for lbfgs, 10 passes for the "
+                  "At most so many; 0 takes 1000 for lbfgs, 60 passes for eg, 10 for the "
                   "perceptron")
       ->capture_default_str();
   app->add_option("--features", o->all_features,

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <numeric>
 
 #include "thalweg/core/error.h"
 #include "thalweg/core/parallel.h"
 #include "thalweg/evaluation/score.h"
 #include "thalweg/learning/averaged_perceptron.h"
 #include "thalweg/learning/batch_objective.h"
+#include "thalweg/learning/exponentiated_gradient.h"
 #include "thalweg/optimization/lbfgs.h"
 
 namespace thalweg {
@@ -23,12 +25,26 @@ void require(bool holds, const char* option, double value, const char* constrain
   throw OptionError(option, "is " + shown + ", must be " + constraint, mend);
 }
 
-Solver choose(const TrainOptions& o) {
+// Whether the likelihood has a dual that fits into memory.
+bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
+  constexpr double kMostBytes = 4e9;
+  return o.c2 > 0 && o.c1 == 0 && !o.init && ExponentiatedGradient::bytes(model, data) <= kMostBytes;
+}
+
+Solver choose(const Model& model, const Dataset& data, const TrainOptions& o) {
   const bool perceptron = std::holds_alternative<PerceptronLoss>(o.loss);
-  if (o.solver == Solver::Auto) return perceptron ? Solver::Averaged : Solver::Lbfgs;
-  if (perceptron && o.solver == Solver::Lbfgs) {
-    throw OptionError("solver", "lbfgs needs a smooth loss and the perceptron's has kinks",
+  if (o.solver == Solver::Auto) {
+    if (perceptron) return Solver::Averaged;
+    return has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
+  }
+  if (perceptron && o.solver != Solver::Averaged) {
+    throw OptionError("solver",
+                      std::string(name(o.solver)) + " needs a smooth loss and the perceptron's has kinks",
                       "leave --solver out");
+  }
+  if (o.solver == Solver::ExponentiatedGradient && (o.c1 > 0 || !(o.c2 > 0) || o.init)) {
+    throw OptionError("solver", "the dual that eg climbs is there for c2 > 0, c1 = 0 and a start at 0 alone",
+                      "use lbfgs");
   }
   if (!perceptron && o.solver == Solver::Averaged) {
     throw OptionError("solver", "the averaged perceptron has a loss of its own", "use --loss perceptron");
@@ -39,6 +55,7 @@ Solver choose(const TrainOptions& o) {
 void validate(const TrainOptions& o) {
   require(o.c2 >= 0 && std::isfinite(o.c2), "c2", o.c2, "finite and >= 0", "1 is the usual start");
   require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and >= 0", "0 turns it off");
+  require(o.gap >= 0 && std::isfinite(o.gap), "gap", o.gap, "finite and >= 0", "1e-4 is the default");
   require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
           "0 takes the solver's own");
   require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
@@ -194,6 +211,9 @@ struct Clock {
   double cpu_seconds() const { return static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC; }
 };
 
+// Passes over the dual after which the problem is so nearly unregularised that L-BFGS gets on faster.
+constexpr Index kDualPasses = 60;
+
 struct Run {
   Model& model;
   const Dataset& data;
@@ -213,7 +233,10 @@ struct Run {
     return summary.stopped.empty();
   }
 
+  // From the weights of the model, after whatever iterations have been made.
   void lbfgs() const {
+    summary.used = Solver::Lbfgs;
+    const Index before = summary.iterations;
     const FoldedAttributes attributes = fold(data.attributes, model.attributes, model.featurizer.templates());
     LinearChain chain(model, &attributes);
     BatchObjective objective(chain, data, options.loss, options.c2, options.threads);
@@ -227,15 +250,57 @@ struct Run {
     const LbfgsSummary done =
         minimize_lbfgs(std::ref(objective), model.weights, settings, [&](const LbfgsProgress& p) {
           TrainProgress progress;
-          progress.iteration = p.iteration, progress.evaluations = p.evaluations;
+          progress.iteration = before + p.iteration, progress.evaluations = before + p.evaluations;
           progress.objective = p.objective, progress.gradient_norm = p.gradient_norm,
           progress.active = p.nonzeros;
           progress.remaining = forecast.remaining(p.objective, clock.seconds());
           return report(progress, p.x);
         });
     summary.objective = done.objective, summary.gradient_norm = done.gradient_norm;
-    summary.iterations = done.iterations, summary.evaluations = done.evaluations;
+    summary.iterations = before + done.iterations, summary.evaluations = before + done.evaluations;
     if (summary.stopped.empty()) summary.stopped = describe(done.stop);
+  }
+
+  // Passes over the dual; the primal is evaluated when the dual's rise lets the gap be small enough.
+  void exponentiated_gradient() const {
+    const FoldedAttributes attributes = fold(data.attributes, model.attributes, model.featurizer.templates());
+    LinearChain chain(model, &attributes);
+    const auto likelihood = std::get<LikelihoodLoss>(options.loss);
+    BatchObjective objective(chain, data, likelihood, options.c2, options.threads);
+    ExponentiatedGradient learner(model, data, likelihood, options.c2, options.seed);
+    std::vector<double> gradient(model.weights.size());
+    const auto certify = [&] {
+      learner.refresh(chain, model.weights, options.threads);
+      summary.objective = objective(model.weights, gradient), summary.dual = learner.dual();
+      summary.gradient_norm =
+          std::sqrt(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0));
+      return summary.objective - summary.dual;
+    };
+    const Index passes = options.iterations > 0 ? options.iterations : kDualPasses;
+    double gap_by_rise = 2;  // at the last evaluation; it changes slowly
+    bool certified = false;
+    for (Index pass = 1; pass <= passes && summary.stopped.empty(); ++pass) {
+      const double rise = learner.pass(), tolerance = options.gap * std::abs(learner.dual());
+      TrainProgress progress;
+      progress.iteration = progress.evaluations = summary.iterations = summary.evaluations = pass;
+      progress.objective = std::numeric_limits<double>::quiet_NaN(), progress.dual = learner.dual();
+      progress.active = static_cast<Index>(model.weights.size());
+      certified = pass == passes || gap_by_rise * rise <= tolerance;
+      if (certified) {
+        const double gap = certify();
+        progress.objective = summary.objective, progress.dual = summary.dual;
+        progress.gradient_norm = summary.gradient_norm;
+        if (rise > 0) gap_by_rise = gap / rise;
+        if (gap <= tolerance) summary.stopped = "the gap to the optimum is small enough";
+      } else {
+        learner.weights(model.weights);
+      }
+      report(progress, model.weights);
+    }
+    if (!certified) certify();
+    if (!summary.stopped.empty()) return;
+    if (options.solver == Solver::Auto && options.iterations == 0) return lbfgs();
+    summary.stopped = "all passes made";
   }
 
   void perceptron() const {
@@ -276,6 +341,8 @@ void check_labels(const Model& model, const Dataset& data) {
 
 const char* name(Solver solver) {
   switch (solver) {
+    case Solver::ExponentiatedGradient:
+      return "eg";
     case Solver::Lbfgs:
       return "lbfgs";
     case Solver::Averaged:
@@ -289,14 +356,16 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
                          const TrainOptions& options, const TrainCallback& callback) {
   validate(options);
   TrainSummary summary;
-  summary.requested = options.solver, summary.used = choose(options);
   const Clock clock;
   check_labels(model, data);
   choose_features(model, data, options);
+  summary.requested = options.solver, summary.used = choose(model, data, options);
   Watch watch(model, development, options);
   const Run run{model, data, options, callback, watch, clock, summary};
   if (summary.used == Solver::Averaged) {
     run.perceptron();
+  } else if (summary.used == Solver::ExponentiatedGradient) {
+    run.exponentiated_gradient();
   } else {
     run.lbfgs();
   }

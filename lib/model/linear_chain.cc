@@ -68,8 +68,13 @@ void LinearChain::assign(std::span<const double> w, int threads) {
     w = w.subspan(term.parameters());
   };
   for (auto& term : unary_terms_) take(*term);
+  for (auto& term : pairwise_terms_) take(*term);
+  refresh_pairwise();
+}
+
+void LinearChain::refresh_pairwise() {
   Table<float> table = pairwise_.resize(1, labels_ * labels_);
-  for (auto& term : pairwise_terms_) take(*term), term->energies({}, table);
+  for (const auto& term : pairwise_terms_) term->energies({}, table);
 }
 
 void LinearChain::unary(const Block& block, Table<float> out) const {
@@ -86,6 +91,24 @@ void LinearChain::pull_back(const Block& block, Table<const float> unary_gradien
   };
   for (const auto& term : unary_terms_) give(*term, unary_gradient);
   for (const auto& term : pairwise_terms_) give(*term, pairwise_gradient);
+}
+
+double LinearChain::descend(const Block& block, Table<const float> unary_gradient,
+                            Table<const float> pairwise_gradient, float step) {
+  double grown = 0;
+  for (auto& term : unary_terms_) grown += term->descend(block, unary_gradient, step);
+  for (auto& term : pairwise_terms_) grown += term->descend(block, pairwise_gradient, step);
+  refresh_pairwise();
+  return grown;
+}
+
+void LinearChain::weights(std::span<double> w) const {
+  auto read = [&](const LinearTerm& term) {
+    term.weights(w.first(term.parameters()));
+    w = w.subspan(term.parameters());
+  };
+  for (const auto& term : unary_terms_) read(*term);
+  for (const auto& term : pairwise_terms_) read(*term);
 }
 
 }  // namespace thalweg

@@ -37,7 +37,7 @@ constexpr Index kRowsPerChunk = 1024;
 }  // namespace
 
 SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const FoldedAttributes* data)
-    : EnergyTerm(index.features()),
+    : LinearTerm(index.features()),
       index_(index),
       data_(data),
       labels_(K),
@@ -107,15 +107,50 @@ void SparseLinear::assign(std::span<const double> w, int threads) {
   });
 }
 
-void SparseLinear::energies(const Block& block, Table<float> out) const {
-  const Index begin = block.begin(), end = begin + block.positions();
-  const auto gather = detail::sparse_kernels().gather;
-  if (data_)
-    return gather(layout(), raw(positions_.rows, positions_.pairs), begin, end, -1, out.data, labels_);
+// What the positions of a block read: rows of the plan from `begin` on.
+const SparseLinear::Plan& SparseLinear::plan_of(const Block& block, Index& begin) const {
+  begin = data_ ? block.begin() : 0;
+  if (data_) return positions_;
   static thread_local Plan plan;  // warm after the first sentences
   plan.clear();
-  for (Index p = begin; p < end; ++p) add_to_plan(*block.attributes, p, plan);
-  gather(layout(), raw(plan.rows, plan.pairs), 0, end - begin, -1, out.data, labels_);
+  for (Index p = 0; p < block.positions(); ++p) add_to_plan(*block.attributes, block.begin() + p, plan);
+  return plan;
+}
+
+void SparseLinear::energies(const Block& block, Table<float> out) const {
+  Index begin = 0;
+  const Plan& plan = plan_of(block, begin);
+  detail::sparse_kernels().gather(layout(), raw(plan.rows, plan.pairs), begin, begin + block.positions(), -1,
+                                  out.data, labels_);
+}
+
+detail::SparseTarget SparseLinear::target() {
+  const Index words = (stride_ + 31) / 32;
+  if (masks_.empty()) {
+    masks_.assign(static_cast<std::size_t>(dense_rows_ * words), 0);
+    for (Index a = 0; a < dense_rows_; ++a) {
+      for (Label l : index_.row(a)) masks_[a * words + l / 32] |= 1u << l % 32;
+    }
+  }
+  return {labels_,       stride_,       words,
+          dense_.data(), masks_.data(), reinterpret_cast<SparseWeight*>(sparse_.data())};
+}
+
+double SparseLinear::descend(const Block& block, Table<const float> part_gradient, float step) {
+  Index begin = 0;
+  const Plan& plan = plan_of(block, begin);
+  return detail::sparse_kernels().move(target(), raw(plan.rows, plan.pairs), begin, begin + block.positions(),
+                                       step, part_gradient.data);
+}
+
+void SparseLinear::weights(std::span<double> w) const {
+  for (Index a = 0; a < dense_rows_; ++a) {
+    for (Index f = index_.offsets[a]; f < static_cast<Index>(index_.offsets[a + 1]); ++f)
+      w[f] = static_cast<double>(dense_[a * stride_ + index_.labels[f]]);
+  }
+  const Index first = index_.offsets[dense_rows_];
+  for (Index f = first; f < index_.features(); ++f)
+    w[f] = static_cast<double>(std::bit_cast<SparseWeight>(sparse_[f - first]).weight);
 }
 
 void SparseLinear::pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
@@ -164,6 +199,18 @@ void Transitions::pull_back(const Block&, Table<const float> part_gradient, std:
       into[f] -= static_cast<double>(part_gradient.data[i * labels_ + index_.labels[f]]);
     }
   }
+}
+
+double Transitions::descend(const Block&, Table<const float> part_gradient, float step) {
+  double grown = 0;
+  for (Index i = 0; i < index_.rows(); ++i) {
+    for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
+      const double by = static_cast<double>(step * part_gradient.data[i * labels_ + index_.labels[f]]);
+      grown += by * (2 * weights_[f] + by);
+      weights_[f] += by;
+    }
+  }
+  return grown;
 }
 
 }  // namespace thalweg

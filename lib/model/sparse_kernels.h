@@ -33,6 +33,15 @@ struct RowPlan {
   bool valued;  ///< else all values are 1, and none are there
 };
 
+/// SparseLayout for those who change the weights. Lanes of a whole row that hold no weight stay 0: bit l % 32
+/// of word l / 32 of its row of `masks` says which do.
+struct SparseTarget {
+  std::ptrdiff_t labels, stride, mask_words;
+  float* dense;
+  const std::uint32_t* masks;  ///< [dense rows x mask_words]
+  SparseWeight* sparse;
+};
+
 /// Rows of ids with values or null.
 struct SparseRows {
   const std::ptrdiff_t* offsets;
@@ -59,6 +68,10 @@ struct SparseKernels {
   /// of begin <= a < end. Positions ascend in each row of `positions`.
   void (*reduce)(const SparseLayout& layout, const SparseRows& positions, const FeatureRows& features,
                  std::ptrdiff_t begin, std::ptrdiff_t end, const float* table, double* into);
+  /// w += step * value * table[r - begin][l] for every weight that row r reads, begin <= r < end. Returns how
+  /// much that changes |w|^2.
+  double (*move)(const SparseTarget& target, const RowPlan& plan, std::ptrdiff_t begin, std::ptrdiff_t end,
+                 float step, const float* table);
 };
 
 const SparseKernels& sparse_kernels();

@@ -1,6 +1,6 @@
 // Compiled once per instruction set by sparse_kernels_*.cc, which define THALWEG_ISA_SPACE.
 //
-// Both loops are bound by memory: about 18 rows a position on CoNLL-2000, most of them whole rows of 22
+// All loops are bound by memory: about 18 rows a position on CoNLL-2000, most of them whole rows of 22
 // labels. The sum of a row stays in registers; gather reads each weight row once a position, reduce writes
 // each gradient once in all.
 
@@ -136,6 +136,61 @@ void sum_rows_width(const SparseLayout& s, const SparseRows& p, ptrdiff_t begin,
   }
 }
 
+// row[j .. j + W N) += value * along, where the mask says so; adds what that changes in |w|^2 to `change`.
+template <int N, int W>
+[[gnu::always_inline]] inline void move_lanes(float* row, const std::uint32_t* mask, ptrdiff_t j, float value,
+                                              const float* along, typename Vec<float, N>::V& change) {
+  using X = Vec<float, N>;
+  typename X::I lane_bit;
+  for (int lane = 0; lane < N; ++lane) lane_bit[lane] = static_cast<std::int32_t>(1u << lane);
+  for (int w = 0; w < W; ++w, j += N) {
+    const auto bits = static_cast<std::int32_t>(mask[j / 32] >> (j % 32));
+    const auto old = X::load(row + j);
+    const auto by = ((bits - typename X::I{}) & lane_bit) != 0 ? value * X::load(along + j) : X::all(0);
+    const auto moved = old + by;
+    change += by * (old + moved);
+    X::store(row + j, moved);
+  }
+}
+
+template <int N, int W, bool Valued>
+double move_rows(const SparseTarget& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float step,
+                 const float* table) {
+  using X = Vec<float, N>;
+  constexpr ptrdiff_t kBuffer = W > 0 ? W * N : 1024;
+  float buffer[kBuffer] = {};
+  double total = 0;
+  for (ptrdiff_t r = begin; r < end; ++r, table += s.labels) {
+    typename X::V change{};
+    float pairs = 0;
+    for (ptrdiff_t from = 0; from < s.stride; from += kBuffer) {
+      const ptrdiff_t width = s.stride - from < kBuffer ? s.stride - from : kBuffer;
+      const ptrdiff_t live = s.labels - from < width ? s.labels - from : width;
+      for (ptrdiff_t l = 0; l < live; ++l) buffer[l] = step * table[from + l];
+      for (ptrdiff_t l = live; l < width; ++l) buffer[l] = 0;
+      for (ptrdiff_t e = p.dense_offsets[r]; e < p.dense_offsets[r + 1]; ++e) {
+        float* const row = s.dense + static_cast<ptrdiff_t>(p.dense[e]) * s.stride;
+        const std::uint32_t* const mask = s.masks + static_cast<ptrdiff_t>(p.dense[e]) * s.mask_words;
+        const float value = Valued ? p.dense_values[e] : 1.f;
+        if constexpr (W > 0) {
+          move_lanes<N, W>(row, mask, 0, value, buffer, change);
+        } else {
+          for (ptrdiff_t j = from; j < from + width; j += N)
+            move_lanes<N, 1>(row, mask, j, value, buffer - from, change);
+        }
+      }
+    }
+    for (ptrdiff_t e = p.pair_offsets[r]; e < p.pair_offsets[r + 1]; ++e) {
+      SparseWeight& pair = s.sparse[p.pairs[e]];
+      const float by = step * table[pair.label] * (Valued ? p.pair_values[e] : 1.f);
+      pairs += by * (2 * pair.weight + by);
+      pair.weight += by;
+    }
+    total += static_cast<double>(X::sum(change)) + static_cast<double>(pairs);
+  }
+  return total;
+}
+
 void gather(const SparseLayout& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float sign, float* out,
             ptrdiff_t pitch) {
   with_width<float>(s.labels, s.stride, [&]<int N, int W>() {
@@ -158,9 +213,17 @@ void reduce(const SparseLayout& s, const SparseRows& positions, const FeatureRow
   });
 }
 
+double move(const SparseTarget& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float step,
+            const float* table) {
+  return with_width<float>(s.labels, s.stride, [&]<int N, int W>() {
+    return p.valued ? move_rows<N, W, true>(s, p, begin, end, step, table)
+                    : move_rows<N, W, false>(s, p, begin, end, step, table);
+  });
+}
+
 }  // namespace
 
-extern const SparseKernels sparse_kernels_here = {padded<float>, gather, sum_rows, reduce};
+extern const SparseKernels sparse_kernels_here = {padded<float>, gather, sum_rows, reduce, move};
 
 }  // namespace THALWEG_ISA_SPACE
 }  // namespace thalweg::detail

@@ -6,6 +6,7 @@
 #include "thalweg/inference/chain.h"
 #include "thalweg/learning/averaged_perceptron.h"
 #include "thalweg/learning/batch_objective.h"
+#include "thalweg/learning/exponentiated_gradient.h"
 #include "thalweg/learning/train.h"
 #include "thalweg/pipeline/tagger.h"
 #include "thalweg/pipeline/train.h"
@@ -149,11 +150,13 @@ TEST_CASE("the batch objective is the sum over sentences, and its gradient the d
 
 TEST_CASE("the same bits for any number of threads", "[learning][threads]") {
   const Corpus corpus = small_corpus(7, 3000);
-  for (const Loss& loss : {Loss{LikelihoodLoss{}}, Loss{PerceptronLoss{}}}) {
+  for (const Solver solver : {Solver::ExponentiatedGradient, Solver::Lbfgs, Solver::Averaged}) {
+    const Loss loss = solver == Solver::Averaged ? Loss{PerceptronLoss{}} : Loss{LikelihoodLoss{}};
     std::vector<double> first;
     for (int threads : {1, 2, 3, 8}) {
       Examples e = learn_examples(corpus, kTemplates);
-      train_model(e.model, e.data, nullptr, {.loss = loss, .iterations = 6, .threads = threads});
+      train_model(e.model, e.data, nullptr,
+                  {.loss = loss, .solver = solver, .iterations = 6, .threads = threads});
       if (first.empty()) first = e.model.weights;
       REQUIRE(e.model.weights == first);
     }
@@ -163,11 +166,11 @@ TEST_CASE("the same bits for any number of threads", "[learning][threads]") {
 TEST_CASE("training reaches a stationary point and learns the language", "[learning]") {
   Examples e = learn_examples(small_corpus(8, 400), kTemplates);
   Index calls = 0;
-  const TrainSummary s = train_model(e.model, e.data, nullptr, {.c2 = 0.5}, [&](const TrainProgress& p) {
-    CHECK(p.iteration == ++calls);
-    return true;
-  });
-  CHECK(s.used == Solver::Lbfgs);
+  const TrainSummary s = train_model(e.model, e.data, nullptr, {.solver = Solver::Lbfgs, .c2 = 0.5},
+                                     [&](const TrainProgress& p) {
+                                       CHECK(p.iteration == ++calls);
+                                       return true;
+                                     });
   CHECK(calls == s.iterations);
   // Going on from there gains nothing to speak of.
   Model again = e.model;
@@ -182,6 +185,65 @@ TEST_CASE("training reaches a stationary point and learns the language", "[learn
     for (Index t = 0; t < fresh[n].size(); ++t, ++all) right += labels[t] == fresh[n].cell(t, 1);
   }
   CHECK(static_cast<double>(right) / static_cast<double>(all) > 0.6);
+}
+
+TEST_CASE("the dual never falls, and the optimum lies between it and the objective", "[learning][kernels]") {
+  for (const double c2 : {10.0, 1.0, 0.3}) {
+    for (const double beta : {1.0, 0.5}) {
+      const LikelihoodLoss loss{beta};
+      Examples e = learn_examples(small_corpus(8, 150), kTemplates);
+      Model best = e.model;
+      const double optimum =
+          train_model(best, e.data, nullptr, {.loss = loss, .solver = Solver::Lbfgs, .c2 = c2}).objective;
+
+      double last = -kInfinity<double>;
+      const TrainSummary s = train_model(e.model, e.data, nullptr, {.loss = loss, .c2 = c2, .gap = 1e-5},
+                                         [&](const TrainProgress& p) {
+                                           CHECK(p.dual >= last - 1e-6 * optimum);
+                                           last = p.dual;
+                                           return true;
+                                         });
+      CHECK(s.used == Solver::ExponentiatedGradient);
+      CHECK(s.stopped == "the gap to the optimum is small enough");
+      CHECK(s.dual <= optimum * (1 + 1e-6));
+      CHECK(s.objective >= optimum * (1 - 2e-5));
+      CHECK(s.objective - s.dual <= 1e-5 * s.objective);
+      const FoldedAttributes folded =
+          fold(e.data.attributes, e.model.attributes, e.model.featurizer.templates());
+      LinearChain chain(e.model, &folded);
+      std::vector<double> gradient(e.model.weights.size());
+      CHECK(BatchObjective(chain, e.data, loss, c2, 1)(e.model.weights, gradient) == Approx(s.objective));
+    }
+  }
+}
+
+TEST_CASE("refreshed dual weights are those that the visits moved", "[learning]") {
+  Prepared p(80);
+  ExponentiatedGradient learner(p.examples.model, p.examples.data, {}, 0.5, 4);
+  const FoldedAttributes folded =
+      fold(p.examples.data.attributes, p.examples.model.attributes, p.examples.model.featurizer.templates());
+  const LinearChain whole(p.examples.model, &folded);
+  std::vector<double> moved(p.examples.model.weights.size()), summed(moved.size());
+  for (int pass = 0; pass < 3; ++pass) {
+    learner.pass();
+    learner.weights(moved);
+    const double before = learner.dual();
+    learner.refresh(whole, summed, 2);
+    for (std::size_t f = 0; f < moved.size(); ++f) REQUIRE(moved[f] == Approx(summed[f]).margin(1e-4));
+    CHECK(learner.dual() == Approx(before).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("an optimum without a dual, or too slow on it, is left to L-BFGS", "[learning]") {
+  Examples e = learn_examples(small_corpus(8, 60), kTemplates);
+  const auto used = [&](const TrainOptions& o) {
+    Model m = e.model;
+    return train_model(m, e.data, nullptr, o).used;
+  };
+  CHECK(used({}) == Solver::ExponentiatedGradient);
+  CHECK(used({.c2 = 0, .c1 = 1}) == Solver::Lbfgs);
+  CHECK(used({.c2 = 1, .c1 = 1}) == Solver::Lbfgs);
+  CHECK(used({.c2 = 1e-7}) == Solver::Lbfgs);
 }
 
 TEST_CASE("an L1 penalty makes most weights exactly 0 and satisfies its conditions", "[learning]") {
@@ -252,7 +314,7 @@ TEST_CASE("the averaged perceptron is the average of what Collins' algorithm pas
 
 TEST_CASE("training starts from another model by name", "[learning]") {
   Examples first = learn_examples(small_corpus(8, 300), kTemplates);
-  const TrainSummary cold = train_model(first.model, first.data, nullptr, {});
+  const TrainSummary cold = train_model(first.model, first.data, nullptr, {.solver = Solver::Lbfgs});
   Examples second = learn_examples(small_corpus(8, 300), kTemplates);
   const Model start = pruned(first.model);
   const TrainSummary warm = train_model(second.model, second.data, nullptr, {.init = &start});
@@ -300,6 +362,9 @@ TEST_CASE("options that mean nothing are named", "[learning]") {
   fails({.loss = PerceptronLoss{}, .solver = Solver::Lbfgs}, "solver");
   fails({.loss = PerceptronLoss{}, .c1 = 1}, "c1");
   fails({.solver = Solver::Averaged}, "solver");
+  fails({.gap = -1}, "gap");
+  fails({.solver = Solver::ExponentiatedGradient, .c2 = 0}, "solver");
+  fails({.solver = Solver::ExponentiatedGradient, .c1 = 1}, "solver");
 }
 
 TEST_CASE("nothing to learn is an error that says so", "[learning]") {

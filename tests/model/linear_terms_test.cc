@@ -181,6 +181,50 @@ TEST_CASE("sparse energies and gradients are the sums they stand for", "[model][
   }
 }
 
+TEST_CASE("a step down a gradient moves the weights that the gradient moves", "[model][kernels]") {
+  Rng rng(7);
+  for (bool valued : {false, true}) {
+    for (Index K : {1, 3, 9, 22, 40, 150}) {
+      RandomData r = make_data(rng, 150, K, valued);
+      sort_by_use(r.data, r.attributes, K, 1);
+      const FeatureIndex index =
+          observed_features(transpose(r.data.attributes, r.attributes.size()), r.data.labels, K);
+      const FoldedAttributes unfolded = fold(r.data.attributes, r.attributes, TemplateSet{});
+      SparseLinear alone(index, K), training(index, K, &unfolded);
+      std::vector<double> w(static_cast<std::size_t>(index.features()));
+      for (double& x : w) x = static_cast<double>(static_cast<float>(rng.normal()));
+      alone.assign(w, 1), training.assign(w, 1);
+      // Sequence by sequence over a block in the middle, so that rows are moved from where others left them.
+      for (Index n = 1; n + 1 < r.data.size(); ++n) {
+        const Block block{std::span(r.data.sequences).subspan(n, 2), &r.data.attributes};
+        TableBuffer<float> gradient(block.positions(), K);
+        for (Index i = 0; i < block.positions() * K; ++i) gradient[0][i] = static_cast<float>(rng.normal());
+        std::vector<double> down(w.size(), 0.0);
+        alone.pull_back(block, gradient.view(), down, 1);
+        double grown = 0;
+        for (std::size_t f = 0; f < w.size(); ++f) {
+          const double moved = w[f] - 0.25 * down[f];
+          grown += moved * moved - w[f] * w[f];
+          w[f] = moved;
+        }
+        for (SparseLinear* term : {&alone, &training})
+          REQUIRE(term->descend(block, gradient.view(), 0.25f) == Approx(grown).margin(1e-3).epsilon(1e-4));
+      }
+      for (const SparseLinear* term : {&alone, &training}) {
+        std::vector<double> is(w.size());
+        term->weights(is);
+        for (std::size_t f = 0; f < w.size(); ++f) REQUIRE(is[f] == Approx(w[f]).margin(1e-4));
+        SparseLinear fresh(index, K);
+        fresh.assign(is, 1);  // lanes without a weight were left alone
+        const Block whole{r.data.sequences, &r.data.attributes};
+        TableBuffer<float> moved(150, K), assigned(150, K);
+        term->energies(whole, moved), fresh.energies(whole, assigned);
+        for (Index i = 0; i < 150 * K; ++i) REQUIRE(moved[0][i] == assigned[0][i]);
+      }
+    }
+  }
+}
+
 TEST_CASE("a model without its zeros has the same energies", "[model]") {
   Rng rng(5);
   RandomData r = make_data(rng, 200, 9, false);

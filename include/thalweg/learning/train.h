@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "thalweg/core/export.h"
@@ -19,7 +20,10 @@
 namespace thalweg {
 
 enum class Solver {
-  Auto,      ///< Lbfgs for the likelihood, Averaged for the perceptron
+  Auto,  ///< for the likelihood ExponentiatedGradient where it can, else Lbfgs; Averaged for the perceptron
+  /// The dual, one sequence at a time (learning/exponentiated_gradient.h): a tenth of the passes, and a
+  /// certified gap. Needs c2 > 0, c1 = 0 and no `init`.
+  ExponentiatedGradient,
   Lbfgs,     ///< L-BFGS; OWL-QN where c1 > 0
   Averaged,  ///< averaged perceptron, one sequence at a time
 };
@@ -31,7 +35,11 @@ struct TrainOptions {
   double c2 = 1;
   /// Weight of |w|_1, >= 0. Above 0 most weights are exactly 0 and the model is small.
   double c1 = 0;
-  /// Bound on iterations (passes for the perceptron), >= 1; 0 takes the solver's own: 1000, or 10 passes.
+  /// Stop when the objective is certified to be within this share of its optimum, >= 0; for solvers with a
+  /// dual.
+  double gap = 1e-4;
+  /// Bound on iterations (passes for online solvers), >= 1; 0 takes the solver's own: 1000 for Lbfgs, 60 for
+  /// ExponentiatedGradient (after which Auto goes on with Lbfgs), 10 for Averaged.
   Index iterations = 0;
   /// Every pair of attribute and label gets a weight, not only the pairs seen. A little better, several times
   /// larger.
@@ -57,12 +65,15 @@ struct DevelopmentSet {
 /// One iteration, for people to watch.
 struct TrainProgress {
   Index iteration = 0, evaluations = 0;
-  double objective = 0;                   ///< with its regularisers; the perceptron's: mistakes over the pass
-  double gradient_norm = 0;               ///< 0 for the perceptron
-  double seconds = 0;                     ///< since training began
-  double remaining = -1;                  ///< estimate, seconds; negative: none yet
-  Index active = 0;                       ///< weights that are not 0
-  double dev_f1 = -1, dev_accuracy = -1;  ///< percent; negative without a development set
+  /// With its regularisers; the perceptron's: mistakes over the pass. NaN where the pass did not evaluate it.
+  double objective = 0;
+  double dual =
+      std::numeric_limits<double>::quiet_NaN();  ///< a lower bound of the optimum, from solvers with a dual
+  double gradient_norm = 0;                      ///< 0 for the perceptron
+  double seconds = 0;                            ///< since training began
+  double remaining = -1;                         ///< estimate, seconds; negative: none yet
+  Index active = 0;                              ///< weights that are not 0
+  double dev_f1 = -1, dev_accuracy = -1;         ///< percent; negative without a development set
 };
 /// Returns false to stop; the model is then that of the last iteration (or the best on the development set).
 using TrainCallback = std::function<bool(const TrainProgress&)>;
@@ -70,6 +81,7 @@ using TrainCallback = std::function<bool(const TrainProgress&)>;
 struct TrainSummary {
   Solver requested = Solver::Auto, used = Solver::Auto;
   double objective = 0, gradient_norm = 0;
+  double dual = std::numeric_limits<double>::quiet_NaN();  ///< objective - dual bounds what is left to gain
   Index iterations = 0, evaluations = 0;
   Index sequences = 0, positions = 0, features = 0, attributes = 0, labels = 0;
   double seconds = 0, cpu_seconds = 0;

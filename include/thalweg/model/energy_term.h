@@ -54,4 +54,16 @@ class THALWEG_EXPORT EnergyTerm {
   Index parameters_;
 };
 
+/// A term whose energies are linear in w, so that a step along a gradient touches only what the gradient
+/// does. Online learners move it; its w is then what `weights` says.
+class THALWEG_EXPORT LinearTerm : public EnergyTerm {
+ public:
+  using EnergyTerm::EnergyTerm;
+
+  /// w -= step * (dE_term / dw)^T part_gradient, in the time of `energies`. Returns how much |w|^2 grew.
+  virtual double descend(const Block& block, Table<const float> part_gradient, float step) = 0;
+  /// The current w [parameters()].
+  virtual void weights(std::span<double> w) const = 0;
+};
+
 }  // namespace thalweg

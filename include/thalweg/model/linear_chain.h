@@ -52,10 +52,18 @@ class THALWEG_EXPORT LinearChain {
   /// Assigns to `into` [parameters()] the gradient with respect to w.
   void pull_back(const Block& block, Table<const float> unary_gradient, Table<const float> pairwise_gradient,
                  std::span<double> into, int threads) const;
+  /// w -= step * (that gradient), touching only what the block has; see LinearTerm. The pairwise table
+  /// follows.
+  double descend(const Block& block, Table<const float> unary_gradient, Table<const float> pairwise_gradient,
+                 float step);
+  /// The current w [parameters()].
+  void weights(std::span<double> w) const;
 
  private:
+  void refresh_pairwise();
+
   Index labels_, parameters_ = 0;
-  std::vector<std::unique_ptr<EnergyTerm>> unary_terms_, pairwise_terms_;
+  std::vector<std::unique_ptr<LinearTerm>> unary_terms_, pairwise_terms_;
   TableBuffer<float> pairwise_;
 };
 

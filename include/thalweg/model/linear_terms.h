@@ -3,6 +3,7 @@
 /// the energy of its label, so it speaks for it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -15,13 +16,14 @@
 namespace thalweg {
 namespace detail {
 struct SparseLayout;
+struct SparseTarget;
 }
 
 /// unary[p][l] = - sum over the attributes a of position p of value(p, a) * w(a, l).
 ///
 /// Rows of attributes with many labels lie whole, padded to vectors; the others as (label, weight) pairs.
 /// Both in float, which halves the memory that a pass moves; sums over the corpus are double.
-class THALWEG_EXPORT SparseLinear : public EnergyTerm {
+class THALWEG_EXPORT SparseLinear : public LinearTerm {
  public:
   /// @pre attributes whose rows are stored whole come first (sort_by_use)
   /// @param data for training: the attributes of the positions that all blocks will be of; null: blocks bring
@@ -36,6 +38,9 @@ class THALWEG_EXPORT SparseLinear : public EnergyTerm {
   /// out to threads. Without, position by position on one thread.
   void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
                  int threads) const override;
+  /// @pre `data`, if any, is not folded: contexts hold sums of weights
+  double descend(const Block& block, Table<const float> part_gradient, float step) override;
+  void weights(std::span<double> w) const override;
 
  private:
   // Which rows and pairs of weights each position reads (lib/model/sparse_kernels.h says why).
@@ -44,6 +49,8 @@ class THALWEG_EXPORT SparseLinear : public EnergyTerm {
     void clear();
   };
   detail::SparseLayout layout() const;
+  detail::SparseTarget target();
+  const Plan& plan_of(const Block& block, Index& begin) const;
   void add_to_plan(const SparseMatrix& attributes, Index row, Plan& plan) const;
   void pull_back_all(Table<const float> gradient, std::span<double> into, int threads) const;
 
@@ -52,20 +59,23 @@ class THALWEG_EXPORT SparseLinear : public EnergyTerm {
   Index labels_, stride_, dense_rows_ = 0;
   AlignedVector<float> dense_;           // [dense_rows + contexts, stride]; contexts are sums of weights
   AlignedVector<std::uint64_t> sparse_;  // label and weight of each other feature, side by side
-  Plan positions_, contexts_;            // of `data`
+  std::vector<std::uint32_t> masks_;  // which lanes of a whole row hold a weight; made by the first `descend`
+  Plan positions_, contexts_;         // of `data`
 };
 
 /// pairwise[i * K + j] = - w(i, j), one table for all positions; pairs without a weight cost nothing.
-class THALWEG_EXPORT Transitions : public EnergyTerm {
+class THALWEG_EXPORT Transitions : public LinearTerm {
  public:
   /// `index` must outlive the term.
-  Transitions(const FeatureIndex& index, Index K) : EnergyTerm(index.features()), index_(index), labels_(K) {}
+  Transitions(const FeatureIndex& index, Index K) : LinearTerm(index.features()), index_(index), labels_(K) {}
 
   void assign(std::span<const double> w, int) override { weights_.assign(w.begin(), w.end()); }
   Shape shape(const Block&) const override { return {1, labels_ * labels_}; }
   void energies(const Block& block, Table<float> out) const override;
   void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
                  int threads) const override;
+  double descend(const Block& block, Table<const float> part_gradient, float step) override;
+  void weights(std::span<double> w) const override { std::copy(weights_.begin(), weights_.end(), w.begin()); }
 
  private:
   const FeatureIndex& index_;

@@ -1,0 +1,187 @@
+#include "thalweg/learning/exponentiated_gradient.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace thalweg {
+namespace {
+
+constexpr float kFirstStep = 0.5f, kGrowth = 1.05f;
+constexpr int kAttempts = 3;
+// How far the right labels' energies lie below the others' at the start, less log K: 9 leaves each position
+// about exp(-9) of doubt. Where that is too much for D >= 0 (w then starts far from 0), it is deepened.
+constexpr double kStartDepth = 9, kDeeper = 3;
+
+void copy(Table<const float> from, Table<float> to) { std::copy_n(from.data, from.size(), to.data); }
+
+double dot(Table<const float> a, Table<const float> b) {
+  double total = 0;
+  for (Index i = 0; i < a.size(); ++i)
+    total += static_cast<double>(a.data[i]) * static_cast<double>(b.data[i]);
+  return total;
+}
+
+std::vector<Index> bigram_cells(const FeatureIndex& transitions, Index K) {
+  std::vector<Index> cells;
+  for (Index i = 0; i < transitions.rows(); ++i) {
+    for (Label j : transitions.row(i)) cells.push_back(i * K + static_cast<Index>(j));
+  }
+  return cells;
+}
+
+}  // namespace
+
+double ExponentiatedGradient::bytes(const Model& model, const Dataset& data) {
+  return 8 * (static_cast<double>(data.positions()) * static_cast<double>(model.labels.size()) +
+              static_cast<double>(data.size()) * static_cast<double>(model.transitions.features()));
+}
+
+ExponentiatedGradient::ExponentiatedGradient(const Model& model, const Dataset& data, LikelihoodLoss loss,
+                                             double c2, std::uint64_t seed)
+    : model_(model),
+      data_(data),
+      c2_(c2),
+      chain_(model),
+      pairs_(bigram_cells(model.transitions, chain_.labels())),
+      rng_(seed),
+      order_(static_cast<std::size_t>(data.size())),
+      entropy_(order_.size(), 0.0),
+      eta_(order_.size(), kFirstStep),
+      beta_(loss.beta) {
+  const Index K = chain_.labels(), bigrams = static_cast<Index>(pairs_.size());
+  std::iota(order_.begin(), order_.end(), Index{0});
+  theta_.resize(data.positions(), K), marginals_.resize(data.positions(), K);
+  theta_pairs_.resize(data.size(), bigrams), marginal_pairs_.resize(data.size(), bigrams);
+  pairwise_.resize(1, K * K), pair_difference_.resize(1, K * K);
+  double depth = kStartDepth;
+  do {
+    norm_ = 0;
+    chain_.assign(std::vector<double>(static_cast<std::size_t>(chain_.parameters()), 0.0));
+    for (Index n = 0; n < data.size(); ++n) start(n, depth);
+    depth += kDeeper;
+  } while (dual() < 0);
+}
+
+ExponentiatedGradient::Cells ExponentiatedGradient::cells(Table<float> unary, Table<float> pairs,
+                                                          Index n) const {
+  const Index begin = data_.sequences[n];
+  return {unary.slice(begin, data_.sequences[n + 1] - begin), pairs.slice(n, 1)};
+}
+
+ExponentiatedGradient::Cells ExponentiatedGradient::Saved::keep(const Cells& cells) {
+  const Cells kept{unary.resize(cells.unary.rows, cells.unary.columns), pairs.resize(1, cells.pairs.columns)};
+  copy(cells.unary, kept.unary), copy(cells.pairs, kept.pairs);
+  return kept;
+}
+
+// alpha_n next to the right answer; w moves from it to alpha_n.
+void ExponentiatedGradient::start(Index n, double doubt) {
+  const auto answer = data_.answer(n);
+  const Index K = chain_.labels();
+  const Cells at = theta(n);
+  const double depth = (doubt + std::log(static_cast<double>(K))) / beta_;
+  for (std::size_t t = 0; t < answer.size(); ++t) at.unary[t][answer[t]] = static_cast<float>(-depth);
+  entropy_[n] = measure(n);
+  // What is right, in the same cells.
+  Saved saved;
+  const Cells y = saved.keep(marginals(n));
+  std::fill_n(y.unary.data, y.unary.size(), 0.f), std::fill_n(y.pairs.data, y.pairs.size(), 0.f);
+  for (std::size_t t = 0; t < answer.size(); ++t) y.unary[t][answer[t]] = 1;
+  for (std::size_t t = 1; t < answer.size(); ++t) {
+    const Index cell = static_cast<Index>(answer[t - 1]) * K + static_cast<Index>(answer[t]);
+    const auto pair = std::lower_bound(pairs_.begin(), pairs_.end(), cell);
+    if (pair != pairs_.end() && *pair == cell) y.pairs.data[pair - pairs_.begin()] += 1;
+  }
+  norm_ += descend(n, y, marginals(n));
+}
+
+double ExponentiatedGradient::pass() {
+  const double before = dual();
+  rng_.shuffle(std::span(order_));
+  for (Index n : order_) visit(n);
+  return dual() - before;
+}
+
+double ExponentiatedGradient::dual() const {
+  return std::accumulate(entropy_.begin(), entropy_.end(), 0.0) - c2_ * norm_;
+}
+
+void ExponentiatedGradient::visit(Index n) {
+  const Cells now = theta(n), old = old_theta_.keep(now), was = old_marginals_.keep(marginals(n));
+  const Table<float> unary = energies_.resize(now.unary.rows, now.unary.columns);
+  chain_.unary(block(n), unary);
+  for (int attempt = 1;; ++attempt) {
+    const float eta = eta_[n];
+    for (Index i = 0; i < unary.size(); ++i)
+      now.unary.data[i] = (1 - eta) * old.unary.data[i] + eta * unary.data[i];
+    for (Index i = 0; i < now.pairs.columns; ++i)
+      now.pairs.data[i] = (1 - eta) * old.pairs.data[i] + eta * chain_.pairwise().data[pairs_[i]];
+    const double entropy = measure(n), grown = descend(n, was, marginals(n));
+    const bool rises = entropy - entropy_[n] > c2_ * grown;
+    eta_[n] = rises ? std::min(1.f, eta * kGrowth) : eta / 2;
+    if (rises) {
+      entropy_[n] = entropy, norm_ += grown;
+      return;
+    }
+    descend(n, marginals(n), was);
+    if (attempt == kAttempts) {  // as it was; the next visit starts with a smaller step
+      copy(old.unary, now.unary), copy(old.pairs, now.pairs);
+      copy(was.unary, marginals(n).unary), copy(was.pairs, marginals(n).pairs);
+      return;
+    }
+  }
+}
+
+// Marginals of alpha_n from theta_n; returns H(alpha_n) / beta.
+double ExponentiatedGradient::measure(Index n) {
+  const Cells at = theta(n), to = marginals(n);
+  for (std::size_t i = 0; i < pairs_.size(); ++i) pairwise_[0][pairs_[i]] = at.pairs.data[i];
+  couplings_.prepare_sums(pairwise_.view(), chain_.labels(), static_cast<float>(beta_));
+  const double free = sums_.forward({at.unary, pairwise_.view(), {}}, couplings_);
+  Table<float> counts = pair_difference_;
+  std::fill_n(counts.data, counts.size(), 0.f);
+  sums_.marginals(1, {to.unary, counts, {}});
+  for (std::size_t i = 0; i < pairs_.size(); ++i) to.pairs.data[i] = counts.data[pairs_[i]];
+  return dot(at.unary, to.unary) + dot(at.pairs, to.pairs) - free;
+}
+
+// Moves w as alpha_n goes from one set of marginals to another; returns by how much |w|^2 grew.
+double ExponentiatedGradient::descend(Index n, const Cells& from, const Cells& to) {
+  const Table<float> unary = difference_.resize(from.unary.rows, from.unary.columns);
+  for (Index i = 0; i < unary.size(); ++i) unary.data[i] = from.unary.data[i] - to.unary.data[i];
+  Table<float> pairs = pair_difference_;
+  for (std::size_t i = 0; i < pairs_.size(); ++i)
+    pairs.data[pairs_[i]] = from.pairs.data[i] - to.pairs.data[i];
+  return chain_.descend(block(n), unary, pairs, static_cast<float>(1 / (2 * c2_)));
+}
+
+void ExponentiatedGradient::refresh(const LinearChain& whole, std::span<double> w, int threads) {
+  const Index K = chain_.labels(), P = data_.positions();
+  std::vector<double> pair_sums(pairs_.size(), 0.0);
+  for (Index n = 0; n < data_.size(); ++n) {
+    for (std::size_t i = 0; i < pairs_.size(); ++i)
+      pair_sums[i] += static_cast<double>(marginal_pairs_[n][i]);
+    for (Index p = data_.sequences[n] + 1; p < data_.sequences[n + 1]; ++p) {
+      const Index cell = static_cast<Index>(data_.labels[p - 1]) * K + static_cast<Index>(data_.labels[p]);
+      const auto pair = std::lower_bound(pairs_.begin(), pairs_.end(), cell);
+      if (pair != pairs_.end() && *pair == cell) pair_sums[pair - pairs_.begin()] -= 1;
+    }
+  }
+  TableBuffer<float> pairs(1, K * K);
+  for (std::size_t i = 0; i < pairs_.size(); ++i) pairs[0][pairs_[i]] = static_cast<float>(pair_sums[i]);
+  // Marginals less what is right, in place of the marginals while w is summed.
+  std::vector<float> kept(static_cast<std::size_t>(P));
+  for (Index p = 0; p < P; ++p)
+    kept[p] = std::exchange(marginals_[p][data_.labels[p]], marginals_[p][data_.labels[p]] - 1);
+  whole.pull_back({data_.sequences}, marginals_.view(), pairs.view(), w, threads);
+  for (Index p = 0; p < P; ++p) marginals_[p][data_.labels[p]] = kept[p];
+  norm_ = 0;
+  for (double& x : w) {
+    x /= 2 * c2_;
+    norm_ += x * x;
+  }
+  chain_.assign(w, threads);
+}
+
+}  // namespace thalweg
