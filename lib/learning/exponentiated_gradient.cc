@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
+
+#include "thalweg/core/parallel.h"
 
 namespace thalweg {
 namespace {
@@ -42,7 +45,7 @@ ExponentiatedGradient::ExponentiatedGradient(const Model& model, const Dataset& 
     : model_(model),
       data_(data),
       c2_(c2),
-      chain_(model),
+      chain_(model, data.attributes),
       pairs_(bigram_cells(model.transitions, chain_.labels())),
       rng_(seed),
       order_(static_cast<std::size_t>(data.size())),
@@ -70,9 +73,9 @@ ExponentiatedGradient::Cells ExponentiatedGradient::cells(Table<float> unary, Ta
 }
 
 ExponentiatedGradient::Cells ExponentiatedGradient::Saved::keep(const Cells& cells) {
-  const Cells kept{unary.resize(cells.unary.rows, cells.unary.columns), pairs.resize(1, cells.pairs.columns)};
-  copy(cells.unary, kept.unary), copy(cells.pairs, kept.pairs);
-  return kept;
+  unary.assign(cells.unary.data, cells.unary.data + cells.unary.size());
+  pairs.assign(cells.pairs.data, cells.pairs.data + cells.pairs.size());
+  return {{unary.data(), cells.unary.rows, cells.unary.columns}, {pairs.data(), 1, cells.pairs.columns}};
 }
 
 // alpha_n next to the right answer; w moves from it to alpha_n.
@@ -182,6 +185,24 @@ void ExponentiatedGradient::refresh(const LinearChain& whole, std::span<double> 
     norm_ += x * x;
   }
   chain_.assign(w, threads);
+}
+
+double ExponentiatedGradient::primal(const LinearChain& whole, int threads) const {
+  constexpr Index kChunk = 64;  // sequences summed apart
+  Couplings<float> couplings;
+  couplings.prepare_sums(whole.pairwise(), whole.labels(), static_cast<float>(beta_));
+  std::vector<double> sums(static_cast<std::size_t>(chunk_count(data_.size(), kChunk)), 0.0);
+  std::vector<SumProduct<float>> workers(static_cast<std::size_t>(threads));
+  std::vector<TableBuffer<float>> energies(workers.size());
+  parallel_chunks(data_.size(), kChunk, threads, [&](Index begin, Index end, int slot) {
+    const Block chunk{std::span(data_.sequences).subspan(begin, end - begin + 1), &data_.attributes};
+    whole.unary(chunk, energies[slot].resize(chunk.positions(), whole.labels()));
+    const ChainBlock<float> chains{energies[slot], whole.pairwise(), {}, chunk.sequences};
+    for (Index n = begin; n < end; ++n)
+      sums[begin / kChunk] += energy<float>(chains[n - begin], data_.answer(n)) -
+                              workers[slot].forward(chains[n - begin], couplings);
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0) + c2_ * norm_;
 }
 
 }  // namespace thalweg

@@ -266,14 +266,11 @@ struct Run {
     const FoldedAttributes attributes = fold(data.attributes, model.attributes, model.featurizer.templates());
     LinearChain chain(model, &attributes);
     const auto likelihood = std::get<LikelihoodLoss>(options.loss);
-    BatchObjective objective(chain, data, likelihood, options.c2, options.threads);
     ExponentiatedGradient learner(model, data, likelihood, options.c2, options.seed);
-    std::vector<double> gradient(model.weights.size());
     const auto certify = [&] {
       learner.refresh(chain, model.weights, options.threads);
-      summary.objective = objective(model.weights, gradient), summary.dual = learner.dual();
-      summary.gradient_norm =
-          std::sqrt(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0));
+      chain.assign(model.weights, options.threads);
+      summary.objective = learner.primal(chain, options.threads), summary.dual = learner.dual();
       return summary.objective - summary.dual;
     };
     const Index passes = options.iterations > 0 ? options.iterations : kDualPasses;
@@ -289,7 +286,6 @@ struct Run {
       if (certified) {
         const double gap = certify();
         progress.objective = summary.objective, progress.dual = summary.dual;
-        progress.gradient_norm = summary.gradient_norm;
         if (rise > 0) gap_by_rise = gap / rise;
         if (gap <= tolerance) summary.stopped = "the gap to the optimum is small enough";
       } else {

@@ -55,10 +55,15 @@ Model pruned(const Model& model) {
 }
 
 LinearChain::LinearChain(const Model& model, const FoldedAttributes* data)
-    : labels_(static_cast<Index>(model.labels.size())) {
-  unary_terms_.push_back(std::make_unique<SparseLinear>(model.emissions, labels_, data));
+    : LinearChain(model, std::make_unique<SparseLinear>(model.emissions, model.labels.size(), data)) {}
+
+LinearChain::LinearChain(const Model& model, const SparseMatrix& rows)
+    : LinearChain(model, std::make_unique<SparseLinear>(model.emissions, model.labels.size(), rows)) {}
+
+LinearChain::LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissions)
+    : labels_(static_cast<Index>(model.labels.size())), parameters_(model.features()) {
+  unary_terms_.push_back(std::move(emissions));
   pairwise_terms_.push_back(std::make_unique<Transitions>(model.transitions, labels_));
-  parameters_ = model.features();
   assign(model.weights);
 }
 

@@ -60,6 +60,11 @@ SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const FoldedAttri
   }
 }
 
+SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const SparseMatrix& rows)
+    : SparseLinear(index, K) {
+  for (Index p = 0; p < rows.rows(); ++p) add_to_plan(rows, p, positions_);
+}
+
 void SparseLinear::Plan::clear() {
   for (SparseMatrix* m : {&rows, &pairs}) m->offsets.assign(1, 0), m->columns.clear(), m->values.clear();
 }
@@ -109,8 +114,9 @@ void SparseLinear::assign(std::span<const double> w, int threads) {
 
 // What the positions of a block read: rows of the plan from `begin` on.
 const SparseLinear::Plan& SparseLinear::plan_of(const Block& block, Index& begin) const {
-  begin = data_ ? block.begin() : 0;
-  if (data_) return positions_;
+  const bool planned = positions_.rows.rows() > 0;
+  begin = planned ? block.begin() : 0;
+  if (planned) return positions_;
   static thread_local Plan plan;  // warm after the first sentences
   plan.clear();
   for (Index p = 0; p < block.positions(); ++p) add_to_plan(*block.attributes, block.begin() + p, plan);

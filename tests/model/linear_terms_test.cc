@@ -189,8 +189,7 @@ TEST_CASE("a step down a gradient moves the weights that the gradient moves", "[
       sort_by_use(r.data, r.attributes, K, 1);
       const FeatureIndex index =
           observed_features(transpose(r.data.attributes, r.attributes.size()), r.data.labels, K);
-      const FoldedAttributes unfolded = fold(r.data.attributes, r.attributes, TemplateSet{});
-      SparseLinear alone(index, K), training(index, K, &unfolded);
+      SparseLinear alone(index, K), training(index, K, r.data.attributes);
       std::vector<double> w(static_cast<std::size_t>(index.features()));
       for (double& x : w) x = static_cast<double>(static_cast<float>(rng.normal()));
       alone.assign(w, 1), training.assign(w, 1);

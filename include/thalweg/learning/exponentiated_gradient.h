@@ -49,6 +49,8 @@ class THALWEG_EXPORT ExponentiatedGradient {
   /// the visits goes, and D is exact for this w. The bits do not depend on `threads`.
   /// @param whole a chain over the same model and all of the data (SparseLinear)
   void refresh(const LinearChain& whole, std::span<double> w, int threads);
+  /// P at the w that `whole` holds; never below D. The bits do not depend on `threads`.
+  double primal(const LinearChain& whole, int threads) const;
 
   /// The current w, as the visits left it.
   void weights(std::span<double> w) const { chain_.weights(w); }
@@ -84,7 +86,7 @@ class THALWEG_EXPORT ExponentiatedGradient {
 
   // Scratch of a visit.
   struct Saved {
-    TableBuffer<float> unary, pairs;
+    std::vector<float> unary, pairs;
     Cells keep(const Cells& cells);
   };
   Saved old_theta_, old_marginals_;

@@ -39,6 +39,8 @@ class THALWEG_EXPORT LinearChain {
   /// Terms over the index of `model` with its weights. @param data for training: see SparseLinear. Both must
   /// outlive this.
   explicit LinearChain(const Model& model, const FoldedAttributes* data = nullptr);
+  /// For online learners: blocks will be of these rows of attributes.
+  LinearChain(const Model& model, const SparseMatrix& rows);
 
   Index labels() const { return labels_; }
   Index parameters() const { return parameters_; }
@@ -60,6 +62,7 @@ class THALWEG_EXPORT LinearChain {
   void weights(std::span<double> w) const;
 
  private:
+  LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissions);
   void refresh_pairwise();
 
   Index labels_, parameters_ = 0;

@@ -17,7 +17,7 @@ namespace thalweg {
 namespace detail {
 struct SparseLayout;
 struct SparseTarget;
-}
+}  // namespace detail
 
 /// unary[p][l] = - sum over the attributes a of position p of value(p, a) * w(a, l).
 ///
@@ -29,6 +29,8 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   /// @param data for training: the attributes of the positions that all blocks will be of; null: blocks bring
   /// theirs. Both must outlive the term.
   SparseLinear(const FeatureIndex& index, Index K, const FoldedAttributes* data = nullptr);
+  /// For online learners: blocks will be of these rows, which are read here and not kept.
+  SparseLinear(const FeatureIndex& index, Index K, const SparseMatrix& rows);
 
   void assign(std::span<const double> w, int threads) override;
   Shape shape(const Block& block) const override { return {block.positions(), labels_}; }
@@ -38,7 +40,7 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   /// out to threads. Without, position by position on one thread.
   void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
                  int threads) const override;
-  /// @pre `data`, if any, is not folded: contexts hold sums of weights
+  /// @pre there is no `data`: contexts hold sums of weights
   double descend(const Block& block, Table<const float> part_gradient, float step) override;
   void weights(std::span<double> w) const override;
 
