@@ -26,7 +26,7 @@ struct Options {
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
-  double beta = 1, gap = 1e-4;
+  double beta = 1, gap = 1e-4, aggressiveness = 1;
   Index iterations = 0, min_count = 1, patience = 20, memory = 6;
   bool all_features = false, json = false;
   Boundary boundary = Boundary::Marks;
@@ -61,7 +61,8 @@ TrainOptions train_options(const Options& o, Index sentences) {
   t.c2 = o.c2.value_or(o.c1 && !o.lambda ? 0 : 1);
   // (1/n) sum_i loss_i + (lambda/2) |w|^2, times n.
   if (o.lambda) t.c2 = static_cast<double>(sentences) * *o.lambda / 2;
-  t.gap = o.gap, t.iterations = o.iterations, t.patience = o.patience, t.memory = o.memory;
+  t.gap = o.gap, t.aggressiveness = o.aggressiveness, t.iterations = o.iterations, t.patience = o.patience,
+  t.memory = o.memory;
   t.all_features = o.all_features;
   t.threads = o.threads, t.seed = o.seed;
   return t;
@@ -222,15 +223,18 @@ void add_train(CLI::App& program) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, Solver>{{"auto", Solver::Auto},
                                                                         {"eg", Solver::ExponentiatedGradient},
                                                                         {"lbfgs", Solver::Lbfgs},
-                                                                        {"averaged", Solver::Averaged}}))
+                                                                        {"averaged", Solver::Averaged},
+                                                                        {"pa", Solver::PassiveAggressive}}))
       ->default_str("auto")
-      ->option_text("auto|eg|lbfgs|averaged [auto]");
+      ->option_text("auto|eg|lbfgs|averaged|pa [auto]");
   auto* c2 = app->add_option("--c2", o->c2, "Weight of |w|^2, >= 0 [1; 0 when only --c1 is given]");
   app->add_option("--c1", o->c1, "Weight of |w|_1, >= 0; above 0 most weights become exactly 0 [0]");
   app->add_option("--lambda", o->lambda, "The same as c2 = sentences * lambda / 2")->excludes(c2);
   app->add_option("--beta", o->beta, "Inverse temperature of the likelihood, > 0")->capture_default_str();
   app->add_option("--gap", o->gap,
                   "For eg: stop when the objective is certified to be within this share of its optimum, >= 0")
+      ->capture_default_str();
+  app->add_option("--aggressiveness", o->aggressiveness, "For pa: the longest step, > 0")
       ->capture_default_str();
   app->add_option("--iterations,-i", o->iterations,
                   "At most so many; 0 takes 1000 for lbfgs, 60 passes for eg, 10 for the "

@@ -9,9 +9,9 @@
 #include "thalweg/core/error.h"
 #include "thalweg/core/parallel.h"
 #include "thalweg/evaluation/score.h"
-#include "thalweg/learning/averaged_perceptron.h"
 #include "thalweg/learning/batch_objective.h"
 #include "thalweg/learning/exponentiated_gradient.h"
+#include "thalweg/learning/online_learner.h"
 #include "thalweg/optimization/lbfgs.h"
 
 namespace thalweg {
@@ -37,7 +37,8 @@ Solver choose(const Model& model, const Dataset& data, const TrainOptions& o) {
     if (perceptron) return Solver::Averaged;
     return has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
   }
-  if (perceptron && o.solver != Solver::Averaged) {
+  const bool online = o.solver == Solver::Averaged || o.solver == Solver::PassiveAggressive;
+  if (perceptron && !online) {
     throw OptionError("solver",
                       std::string(name(o.solver)) + " needs a smooth loss and the perceptron's has kinks",
                       "leave --solver out");
@@ -46,8 +47,9 @@ Solver choose(const Model& model, const Dataset& data, const TrainOptions& o) {
     throw OptionError("solver", "the dual that eg climbs is there for c2 > 0, c1 = 0 and a start at 0 alone",
                       "use lbfgs");
   }
-  if (!perceptron && o.solver == Solver::Averaged) {
-    throw OptionError("solver", "the averaged perceptron has a loss of its own", "use --loss perceptron");
+  if (!perceptron && online) {
+    throw OptionError("solver", std::string(name(o.solver)) + " learns from mistakes, not from a likelihood",
+                      "use --loss perceptron");
   }
   return o.solver;
 }
@@ -56,6 +58,8 @@ void validate(const TrainOptions& o) {
   require(o.c2 >= 0 && std::isfinite(o.c2), "c2", o.c2, "finite and >= 0", "1 is the usual start");
   require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and >= 0", "0 turns it off");
   require(o.gap >= 0 && std::isfinite(o.gap), "gap", o.gap, "finite and >= 0", "1e-4 is the default");
+  require(o.aggressiveness > 0 && std::isfinite(o.aggressiveness), "aggressiveness", o.aggressiveness,
+          "finite and > 0", "1 is the default");
   require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
           "0 takes the solver's own");
   require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
@@ -65,7 +69,7 @@ void validate(const TrainOptions& o) {
     require(likelihood->beta > 0 && std::isfinite(likelihood->beta), "beta", likelihood->beta,
             "finite and > 0", "1 is the plain likelihood");
   } else if (o.c1 > 0) {
-    throw OptionError("c1", "the averaged perceptron has no regulariser", "leave it out");
+    throw OptionError("c1", "the perceptron has no regulariser", "leave it out");
   }
 }
 
@@ -299,8 +303,11 @@ struct Run {
     summary.stopped = "all passes made";
   }
 
-  void perceptron() const {
-    AveragedPerceptron learner(model, data, options.seed);
+  void online() const {
+    OnlineLearner learner(model, data,
+                          {.passive_aggressive = summary.used == Solver::PassiveAggressive,
+                           .aggressiveness = options.aggressiveness,
+                           .seed = options.seed});
     const Index passes = options.iterations > 0 ? options.iterations : 10;
     for (Index pass = 1; pass <= passes && summary.stopped.empty(); ++pass) {
       const Index wrong = learner.pass();
@@ -343,6 +350,8 @@ const char* name(Solver solver) {
       return "lbfgs";
     case Solver::Averaged:
       return "averaged";
+    case Solver::PassiveAggressive:
+      return "pa";
     default:
       return "auto";
   }
@@ -358,8 +367,8 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
   summary.requested = options.solver, summary.used = choose(model, data, options);
   Watch watch(model, development, options);
   const Run run{model, data, options, callback, watch, clock, summary};
-  if (summary.used == Solver::Averaged) {
-    run.perceptron();
+  if (summary.used == Solver::Averaged || summary.used == Solver::PassiveAggressive) {
+    run.online();
   } else if (summary.used == Solver::ExponentiatedGradient) {
     run.exponentiated_gradient();
   } else {

@@ -168,6 +168,9 @@ double move_rows(const SparseTarget& s, const RowPlan& p, ptrdiff_t begin, ptrdi
       const ptrdiff_t live = s.labels - from < width ? s.labels - from : width;
       for (ptrdiff_t l = 0; l < live; ++l) buffer[l] = step * table[from + l];
       for (ptrdiff_t l = live; l < width; ++l) buffer[l] = 0;
+      bool moves = false;
+      for (ptrdiff_t l = 0; l < live; ++l) moves |= buffer[l] != 0;
+      if (!moves) continue;
       for (ptrdiff_t e = p.dense_offsets[r]; e < p.dense_offsets[r + 1]; ++e) {
         float* const row = s.dense + static_cast<ptrdiff_t>(p.dense[e]) * s.stride;
         const std::uint32_t* const mask = s.masks + static_cast<ptrdiff_t>(p.dense[e]) * s.mask_words;

@@ -4,9 +4,9 @@
 #include "support/enumerate.h"
 #include "thalweg/core/error.h"
 #include "thalweg/inference/chain.h"
-#include "thalweg/learning/averaged_perceptron.h"
 #include "thalweg/learning/batch_objective.h"
 #include "thalweg/learning/exponentiated_gradient.h"
+#include "thalweg/learning/online_learner.h"
 #include "thalweg/learning/train.h"
 #include "thalweg/pipeline/tagger.h"
 #include "thalweg/pipeline/train.h"
@@ -39,7 +39,8 @@ const FeatureOptions kTemplates{.templates = "U1:%x[0,0]\nU2:%x[-1,0]\nU3:%x[-1,
 
 struct Prepared {
   Examples examples;
-  explicit Prepared(Index sentences = 40) : examples(learn_examples(small_corpus(5, sentences), kTemplates)) {
+  explicit Prepared(Index sentences = 40) : Prepared(small_corpus(5, sentences)) {}
+  explicit Prepared(const Corpus& corpus) : examples(learn_examples(corpus, kTemplates)) {
     Model& m = examples.model;
     const Index K = static_cast<Index>(m.labels.size());
     m.emissions =
@@ -150,8 +151,10 @@ TEST_CASE("the batch objective is the sum over sentences, and its gradient the d
 
 TEST_CASE("the same bits for any number of threads", "[learning][threads]") {
   const Corpus corpus = small_corpus(7, 3000);
-  for (const Solver solver : {Solver::ExponentiatedGradient, Solver::Lbfgs, Solver::Averaged}) {
-    const Loss loss = solver == Solver::Averaged ? Loss{PerceptronLoss{}} : Loss{LikelihoodLoss{}};
+  for (const Solver solver :
+       {Solver::ExponentiatedGradient, Solver::Lbfgs, Solver::Averaged, Solver::PassiveAggressive}) {
+    const bool online = solver == Solver::Averaged || solver == Solver::PassiveAggressive;
+    const Loss loss = online ? Loss{PerceptronLoss{}} : Loss{LikelihoodLoss{}};
     std::vector<double> first;
     for (int threads : {1, 2, 3, 8}) {
       Examples e = learn_examples(corpus, kTemplates);
@@ -268,7 +271,7 @@ TEST_CASE("the averaged perceptron is the average of what Collins' algorithm pas
   Prepared p(30);
   const Model& m = p.examples.model;
   const Dataset& data = p.examples.data;
-  AveragedPerceptron fast(m, data, 3);
+  OnlineLearner fast(m, data, {.seed = 3});
   // The same in the plainest way: every weight vector kept and averaged, decoding by enumeration.
   Rng rng(3);
   std::vector<Index> order(static_cast<std::size_t>(data.size()));
@@ -309,7 +312,48 @@ TEST_CASE("the averaged perceptron is the average of what Collins' algorithm pas
   }
   CHECK(wrong == fast_wrong);
   const auto average = fast.average();
-  for (std::size_t f = 0; f < w.size(); ++f) REQUIRE(average[f] == Approx(sum[f] / steps).margin(1e-9));
+  for (std::size_t f = 0; f < w.size(); ++f) REQUIRE(average[f] == Approx(sum[f] / steps).margin(1e-6));
+}
+
+TEST_CASE("a passive-aggressive step leaves the margin it was made for, and no longer one", "[learning]") {
+  Corpus one;
+  one.add({{"a", "X"}, {"b", "Y"}, {"a", "Z"}, {"c", "X"}});
+  Prepared p(one);
+  const Dataset& data = p.examples.data;
+  const auto answer = data.answer(0);
+  for (const double aggressiveness : {1e-3, 100.0}) {
+    Model m = p.examples.model;
+    // The answer's own features speak against it, so there is a mistake.
+    for (std::size_t f = 0; f < m.weights.size(); ++f)
+      m.weights[f] = -0.25 - 0.125 * static_cast<double>(f % 3);
+    LinearChain chain(m);
+    const auto table = [&](std::span<const double> w, TableBuffer<float>& unary) {
+      chain.assign(w);
+      chain.unary({data.sequences, &data.attributes}, unary.resize(data.positions(), chain.labels()));
+      return Chain<float>{unary, chain.pairwise(), {}};
+    };
+    TableBuffer<float> unary;
+    const std::vector<Label> mistake = minimize(table(m.weights, unary)).labels;
+    double wrong = 0;
+    for (std::size_t t = 0; t < mistake.size(); ++t) wrong += mistake[t] != answer[t];
+    REQUIRE(wrong > 0);
+    const auto gap = [&](std::span<const double> w) {
+      const auto c = table(w, unary);
+      return energy<float>(c, mistake) - energy<float>(c, answer);
+    };
+    OnlineLearner learner(m, data, {.passive_aggressive = true, .aggressiveness = aggressiveness});
+    learner.pass();
+    // After one step the average stands half way.
+    std::vector<double> after = learner.average();
+    double length = 0;
+    for (std::size_t f = 0; f < after.size(); ++f) {
+      after[f] += after[f] - m.weights[f];
+      length += (after[f] - m.weights[f]) * (after[f] - m.weights[f]);
+    }
+    const double rise = gap(after) - gap(m.weights);  // tau |d|^2, and length = tau^2 |d|^2
+    if (aggressiveness > 1) CHECK(gap(after) == Approx(std::sqrt(wrong)).epsilon(1e-4));
+    if (aggressiveness < 1) CHECK(length / rise == Approx(aggressiveness).epsilon(1e-3));
+  }
 }
 
 TEST_CASE("training starts from another model by name", "[learning]") {
@@ -362,6 +406,8 @@ TEST_CASE("options that mean nothing are named", "[learning]") {
   fails({.loss = PerceptronLoss{}, .solver = Solver::Lbfgs}, "solver");
   fails({.loss = PerceptronLoss{}, .c1 = 1}, "c1");
   fails({.solver = Solver::Averaged}, "solver");
+  fails({.solver = Solver::PassiveAggressive}, "solver");
+  fails({.aggressiveness = 0}, "aggressiveness");
   fails({.gap = -1}, "gap");
   fails({.solver = Solver::ExponentiatedGradient, .c2 = 0}, "solver");
   fails({.solver = Solver::ExponentiatedGradient, .c1 = 1}, "solver");

@@ -24,8 +24,9 @@ enum class Solver {
   /// The dual, one sequence at a time (learning/exponentiated_gradient.h): a tenth of the passes, and a
   /// certified gap. Needs c2 > 0, c1 = 0 and no `init`.
   ExponentiatedGradient,
-  Lbfgs,     ///< L-BFGS; OWL-QN where c1 > 0
-  Averaged,  ///< averaged perceptron, one sequence at a time
+  Lbfgs,              ///< L-BFGS; OWL-QN where c1 > 0
+  Averaged,           ///< averaged perceptron, one sequence at a time (learning/online_learner.h)
+  PassiveAggressive,  ///< the same with steps just long enough for a margin
 };
 
 struct TrainOptions {
@@ -39,8 +40,11 @@ struct TrainOptions {
   /// dual.
   double gap = 1e-4;
   /// Bound on iterations (passes for online solvers), >= 1; 0 takes the solver's own: 1000 for Lbfgs, 60 for
-  /// ExponentiatedGradient (after which Auto goes on with Lbfgs), 10 for Averaged.
+  /// ExponentiatedGradient (after which Auto goes on with Lbfgs), 10 for
+  /// the perceptron's two.
   Index iterations = 0;
+  /// C of passive-aggressive steps, > 0.
+  double aggressiveness = 1;
   /// Every pair of attribute and label gets a weight, not only the pairs seen. A little better, several times
   /// larger.
   bool all_features = false;

@@ -1,0 +1,59 @@
+/// @file
+/// Online learners for the fast start: decode, and where the answer y is wrong move the weights from the
+/// mistake y' towards it,
+///
+///     w <- w + tau (phi(x, y) - phi(x, y')),      E(x, y; w) = -w . phi(x, y)
+///
+/// by tau = 1, the structured perceptron (Collins 2002), or by just enough to put a margin of the square root
+/// of the wrong positions between the two, and no more than C: passive-aggressive (Crammer et al. 2006,
+/// PA-I). The average over all steps is what generalises (Freund and Schapire 1999).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "thalweg/core/export.h"
+#include "thalweg/core/random.h"
+#include "thalweg/features/dataset.h"
+#include "thalweg/inference/min_sum.h"
+#include "thalweg/model/linear_chain.h"
+
+namespace thalweg {
+
+struct OnlineOptions {
+  bool passive_aggressive = false;
+  /// C, the largest tau of passive-aggressive steps, > 0. Noisy labels want less.
+  double aggressiveness = 1;
+  /// Order of the sequences.
+  std::uint64_t seed = 1;
+};
+
+/// One pass at a time; sequential by nature, so the number of threads does not come into it.
+class THALWEG_EXPORT OnlineLearner {
+ public:
+  /// Starts from the weights of `model`. Both must outlive this. @pre every label of `data` is known
+  OnlineLearner(const Model& model, const Dataset& data, const OnlineOptions& options = {});
+
+  /// Visits every sequence once, in a new order. Returns the wrong positions met. O(entries K + positions
+  /// K^2).
+  Index pass();
+  /// The average of the weights over all steps so far: emissions, then transitions.
+  std::vector<double> average() const;
+
+ private:
+  Block block(Index n) const { return {std::span(data_.sequences).subspan(n, 2), &data_.attributes}; }
+  void update(Index n, Index wrong, double violation);
+
+  const Dataset& data_;
+  OnlineOptions options_;
+  Rng rng_;
+  std::vector<Index> order_;
+  LinearChain current_, weighted_;  // w, and the sum over updates of (step number * change)
+  double step_ = 1;
+  TableBuffer<float> unary_, unary_gradient_, pairwise_gradient_;
+  Couplings<float> couplings_;
+  MinSum<float> minima_;
+  std::vector<Label> labels_;
+};
+
+}  // namespace thalweg
