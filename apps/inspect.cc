@@ -17,29 +17,32 @@ struct Options {
 };
 
 struct Feature {
-  std::string_view from, to;
+  std::string from, to;
   double weight;
 };
 
 // The `top` features of largest magnitude of an index whose weights start at `offset`.
-template <class Name>
+template <class RowName, class LabelName>
 std::vector<Feature> telling(const Model& model, const FeatureIndex& index, Index offset, Index top,
-                             Name row_name) {
-  std::vector<Feature> features;
+                             RowName row_name, LabelName label_name) {
+  std::vector<std::pair<Index, Index>> shown;  // row and feature
   for (Index r = 0; r < index.rows(); ++r) {
-    for (Index f = index.offsets[r]; f < static_cast<Index>(index.offsets[r + 1]); ++f) {
-      features.push_back({row_name(static_cast<std::uint32_t>(r)), model.labels.name(index.labels[f]),
-                          model.weights[offset + f]});
-    }
+    for (Index f = index.offsets[r]; f < static_cast<Index>(index.offsets[r + 1]); ++f)
+      shown.emplace_back(r, f);
   }
-  const auto shown = std::min<std::size_t>(features.size(), static_cast<std::size_t>(top));
-  std::partial_sort(features.begin(), features.begin() + static_cast<Index>(shown), features.end(),
-                    [](const Feature& a, const Feature& b) {
-                      return std::abs(a.weight) != std::abs(b.weight)
-                                 ? std::abs(a.weight) > std::abs(b.weight)
-                                 : std::pair(a.from, a.to) < std::pair(b.from, b.to);
+  const auto weight = [&](Index f) { return model.weights[static_cast<std::size_t>(offset + f)]; };
+  const auto count = std::min<std::size_t>(shown.size(), static_cast<std::size_t>(top));
+  std::partial_sort(shown.begin(), shown.begin() + static_cast<Index>(count), shown.end(),
+                    [&](const auto& a, const auto& b) {
+                      const double x = std::abs(weight(a.second)), y = std::abs(weight(b.second));
+                      return x != y ? x > y : a < b;
                     });
-  features.resize(shown);
+  std::vector<Feature> features;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto [r, f] = shown[i];
+    features.push_back({std::string(row_name(static_cast<std::uint32_t>(r))),
+                        std::string(label_name(index.labels[f])), weight(f)});
+  }
   return features;
 }
 
@@ -60,10 +63,15 @@ nlohmann::ordered_json objects(const std::vector<Feature>& features, const char*
 void run(const Options& o) {
   if (o.top < 0) throw OptionError("top", fmt::format("is {}, must be >= 0", o.top), "10 is the default");
   const Model model = load_model(o.model);
-  const auto states =
-      telling(model, model.emissions, 0, o.top, [&](auto a) { return model.attributes.name(a); });
-  const auto transitions = telling(model, model.transitions, model.emissions.features(), o.top,
-                                   [&](auto l) { return model.labels.name(l); });
+  const auto label = [&](Label l) { return model.labels.name(l); };
+  const Label K = static_cast<Label>(model.labels.size());
+  const auto states = telling(
+      model, model.emissions, 0, o.top, [&](auto a) { return model.attributes.name(a); }, label);
+  const auto transitions = telling(model, model.transitions, model.emissions.features(), o.top, label, label);
+  const auto pairs = telling(
+      model, model.pairs, model.emissions.features() + model.transitions.features(), o.top,
+      [&](auto b) { return model.pair_attributes.name(b); },
+      [&](Label pair) { return fmt::format("{} > {}", label(pair / K), label(pair % K)); });
   std::vector<std::string> labels;
   for (std::uint32_t l = 0; l < model.labels.size(); ++l) labels.emplace_back(model.labels.name(l));
   const std::string templates = model.featurizer.has_templates() ? model.featurizer.templates().text() : "";
@@ -76,13 +84,18 @@ void run(const Options& o) {
                                   {"boundary",
                                    model.featurizer.boundary() == Boundary::Marks ? "marks" : "none"},
                                   {"top_features", objects(states, "attribute", "label")},
-                                  {"top_transitions", objects(transitions, "from", "to")}}
+                                  {"top_transitions", objects(transitions, "from", "to")},
+                                  {"top_pairs", objects(pairs, "attribute", "labels")}}
                .dump()
         << "\n";
   } else {
     out.print("{} labels: {}\n", labels.size(), fmt::join(labels, " "));
     out.print("{} attributes, {} weights for (attribute, label), {} for (label, label)\n",
               model.attributes.size(), model.emissions.features(), model.transitions.features());
+    if (model.pairs.features() > 0) {
+      out.print("{} attributes of pairs, {} weights for (attribute, label, label)\n",
+                model.pair_attributes.size(), model.pairs.features());
+    }
     if (!templates.empty()) {
       out.print("{} templates, boundary {}\n", model.featurizer.templates().templates().size(),
                 model.featurizer.boundary() == Boundary::Marks ? "marks" : "none");
@@ -90,6 +103,9 @@ void run(const Options& o) {
     out << "\nmost telling features (a positive weight speaks for the label)\n"
         << feature_table(states, "attribute", "label") << "\nmost telling transitions\n"
         << feature_table(transitions, "from", "to");
+    if (!pairs.empty())
+      out << "\nmost telling transitions that depend on the input\n"
+          << feature_table(pairs, "attribute", "labels");
   }
   out.flush();
 }

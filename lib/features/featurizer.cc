@@ -85,8 +85,22 @@ std::size_t suffix_begin(std::string_view text, int n) {
 }  // namespace
 
 Featurizer::Featurizer(TemplateSet templates, Boundary boundary)
-    : has_templates_(true), templates_(std::move(templates)), boundary_(boundary) {
-  for (const Template& one : templates_.templates()) {
+    : has_templates_(true),
+      templates_(std::move(templates)),
+      boundary_(boundary),
+      marks_ends_(boundary == Boundary::None) {
+  compile(templates_.templates());
+  if (templates_.pair_templates().empty()) return;
+  Featurizer pairs;
+  pairs.has_templates_ = true, pairs.templates_ = templates_, pairs.boundary_ = boundary;
+  pairs.compile(templates_.pair_templates());
+  pairs_ = std::make_shared<const Featurizer>(std::move(pairs));
+}
+
+Featurizer Featurizer::of_attributes() { return {}; }
+
+void Featurizer::compile(const std::vector<Template>& templates) {
+  for (const Template& one : templates) {
     for (const Macro& macro : one.macros) {
       sources_.push_back({macro.column, macro.kind, macro.length});
       first_row_ = std::min<Index>(first_row_, macro.row);
@@ -96,12 +110,10 @@ Featurizer::Featurizer(TemplateSet templates, Boundary boundary)
   std::sort(sources_.begin(), sources_.end());
   sources_.erase(std::unique(sources_.begin(), sources_.end()), sources_.end());
   uses_.resize(sources_.size());
-  for (const Template& one : templates_.templates()) compile(one);
+  for (const Template& one : templates) compile(one);
   literals_size_ = literals_.size();
   literals_.resize(literals_size_ + kSlack);
 }
-
-Featurizer Featurizer::of_attributes() { return {}; }
 
 void Featurizer::compile(const Template& one) {
   for (std::size_t i = 0; i < one.literals.size(); ++i) {
@@ -144,8 +156,8 @@ void Featurizer::attributes(const Sentence& sentence, Index begin, Index end, At
       out.names_[count++] = {to, static_cast<std::size_t>(stop - to)};
       to = stop;
     }
-    if (boundary_ == Boundary::None && t == 0) out.names_[count++] = "__BOS__";
-    if (boundary_ == Boundary::None && t + 1 == sentence.size()) out.names_[count++] = "__EOS__";
+    if (marks_ends_ && t == 0) out.names_[count++] = "__BOS__";
+    if (marks_ends_ && t + 1 == sentence.size()) out.names_[count++] = "__EOS__";
     out.ends_.push_back(count);
   }
 }

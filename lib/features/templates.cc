@@ -156,13 +156,13 @@ void TemplateSet::add_line(std::string_view line, std::uint64_t number) {
     fail("a template begins with U, B or *, a comment with #", "put one in front, as in U00:%x[0,0]");
   Template parsed = LineParser(line, place(where_, number)).parse();
   parsed.line = number;
-  if (kind != 'U') {
-    if (!parsed.macros.empty())
-      fail("transitions that depend on the input are not offered yet",
-           "take the macros out, or make it a U line");
-    transitions_ = true;
-  }
   for (const Macro& macro : parsed.macros) columns_ = std::max<Index>(columns_, macro.column + 1);
+  if (kind != 'U') {
+    if (parsed.macros.empty())
+      transitions_ = true;
+    else
+      pair_templates_.push_back(parsed);
+  }
   if (kind != 'B') templates_.push_back(std::move(parsed));
   text_.append(line).append("\n");
 }
@@ -192,16 +192,18 @@ TemplateSet TemplateSet::built_in(Index columns) {
 
 void TemplateSet::check_columns(Index columns) const {
   if (columns >= columns_) return;
-  for (const Template& one : templates_) {
-    for (const Macro& macro : one.macros) {
-      if (macro.column < columns) continue;
-      throw InputError(
-          place(where_, one.line),
-          fmt::format("the template reads column {}, but the columns to read are {}", macro.column,
-                      columns <= 0   ? std::string("none")
-                      : columns == 1 ? std::string("column 0 alone")
-                                     : fmt::format("0 to {}", columns - 1)),
-          "columns count from 0, and in training the last one is the label");
+  for (const auto* list : {&templates_, &pair_templates_}) {
+    for (const Template& one : *list) {
+      for (const Macro& macro : one.macros) {
+        if (macro.column < columns) continue;
+        throw InputError(
+            place(where_, one.line),
+            fmt::format("the template reads column {}, but the columns to read are {}", macro.column,
+                        columns <= 0   ? std::string("none")
+                        : columns == 1 ? std::string("column 0 alone")
+                                       : fmt::format("0 to {}", columns - 1)),
+            "columns count from 0, and in training the last one is the label");
+      }
     }
   }
 }

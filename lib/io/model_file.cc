@@ -79,6 +79,10 @@ auto with_writer(const Model& model, Finish finish) {
   add(writer, "attributes", model.attributes.arrays());
   add(writer, "emissions", model.emissions);
   add(writer, "transitions", model.transitions);
+  if (model.pairs.rows() > 0) {
+    add(writer, "pair-attributes", model.pair_attributes.arrays());
+    add(writer, "pairs", model.pairs);
+  }
   writer.add("weights", weights);
   return finish(writer);
 }
@@ -106,6 +110,10 @@ Model load_model(ArrayFile opened) {
   check(K > 0, file, "labels/offsets", "holds no label");
   model.emissions = feature_index(file, "emissions", static_cast<Index>(model.attributes.size()), K);
   model.transitions = feature_index(file, "transitions", K, K);
+  if (file.find("pairs/offsets")) {
+    model.pair_attributes = vocabulary(file, "pair-attributes");
+    model.pairs = feature_index(file, "pairs", static_cast<Index>(model.pair_attributes.size()), K * K);
+  }
   const auto weights = file.array<float>("weights", {model.features()});
   check(std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w); }), file,
         "weights", "holds a number that is not finite");

@@ -15,7 +15,6 @@ OnlineLearner::OnlineLearner(const Model& model, const Dataset& data, const Onli
       weighted_(model, data.attributes) {
   std::iota(order_.begin(), order_.end(), Index{0});
   weighted_.assign(std::vector<double>(static_cast<std::size_t>(weighted_.parameters()), 0.0));
-  pairwise_gradient_.resize(1, current_.labels() * current_.labels());
   couplings_.prepare_minima(current_.pairwise(), current_.labels());
 }
 
@@ -24,13 +23,14 @@ Index OnlineLearner::pass() {
   Index wrong = 0;
   for (Index n : order_) {
     const auto answer = data_.answer(n);
-    current_.unary(block(n), unary_.resize(static_cast<Index>(answer.size()), current_.labels()));
-    const Chain<float> chain{unary_, current_.pairwise(), {}};
+    const ChainBlock<float> chains = energies_.of(current_, data_, n, n + 1);
+    if (!current_.shares_pairwise()) couplings_.prepare_minima(chains.pairwise, current_.labels());
+    const Chain<float> chain = chains[0];
     labels_.resize(answer.size());
     const double lowest = minima_.minimize(chain, couplings_, labels_);
     Index here = 0;
     for (std::size_t t = 0; t < answer.size(); ++t) here += labels_[t] != answer[t];
-    if (here > 0) update(n, here, energy<float>(chain, answer) - lowest);
+    if (here > 0) update(chain, answer, here, energy<float>(chain, answer) - lowest);
     wrong += here;
     ++step_;
   }
@@ -38,23 +38,24 @@ Index OnlineLearner::pass() {
 }
 
 // `violation` = E(y) - E(y'), by which the mistake lies below the answer.
-void OnlineLearner::update(Index n, Index wrong, double violation) {
-  const ChainParts<float> parts{
-      unary_gradient_.resize(unary_.rows(), unary_.columns()), pairwise_gradient_, {}};
-  std::fill_n(parts.pairwise.data, parts.pairwise.size(), 0.f);
-  const Chain<float> chain{unary_, current_.pairwise(), {}};
-  add_answer<float>(chain, data_.answer(n), 1, parts);
+void OnlineLearner::update(const Chain<float>& chain, std::span<const Label> answer, Index wrong,
+                           double violation) {
+  const ChainParts<float> parts{unary_gradient_.resize(chain.length(), chain.labels()),
+                                pairwise_gradient_.resize(chain.pairwise.rows, chain.pairwise.columns),
+                                chain.which};
+  add_answer<float>(chain, answer, 1, parts);
   add_answer<float>(chain, labels_, -1, parts);
+  const Block& block = energies_.block();
   double tau = 1;
   // |w|^2 grows by 2 w . d + |d|^2, and w . d = -violation.
-  const double grown = current_.descend(block(n), parts.unary, parts.pairwise, 1);
+  const double grown = current_.descend(block, parts.unary, parts.pairwise, 1);
   if (options_.passive_aggressive) {
     const double length = grown + 2 * violation, loss = violation + std::sqrt(static_cast<double>(wrong));
     tau = std::min(options_.aggressiveness, loss / std::max(length, 1e-12));
-    current_.descend(block(n), parts.unary, parts.pairwise, static_cast<float>(tau - 1));
+    current_.descend(block, parts.unary, parts.pairwise, static_cast<float>(tau - 1));
   }
-  weighted_.descend(block(n), parts.unary, parts.pairwise, static_cast<float>(step_ * tau));
-  couplings_.prepare_minima(current_.pairwise(), current_.labels());
+  weighted_.descend(block, parts.unary, parts.pairwise, static_cast<float>(step_ * tau));
+  if (current_.shares_pairwise()) couplings_.prepare_minima(current_.pairwise(), current_.labels());
 }
 
 std::vector<double> OnlineLearner::average() const {

@@ -28,7 +28,8 @@ void require(bool holds, const char* option, double value, const char* constrain
 // Whether the likelihood has a dual that fits into memory.
 bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
   constexpr double kMostBytes = 4e9;
-  return o.c2 > 0 && o.c1 == 0 && !o.init && ExponentiatedGradient::bytes(model, data) <= kMostBytes;
+  return o.c2 > 0 && o.c1 == 0 && !o.init && model.pairs.features() == 0 &&
+         ExponentiatedGradient::bytes(model, data) <= kMostBytes;
 }
 
 Solver choose(const Model& model, const Dataset& data, const TrainOptions& o) {
@@ -42,6 +43,9 @@ Solver choose(const Model& model, const Dataset& data, const TrainOptions& o) {
     throw OptionError("solver",
                       std::string(name(o.solver)) + " needs a smooth loss and the perceptron's has kinks",
                       "leave --solver out");
+  }
+  if (o.solver == Solver::ExponentiatedGradient && model.pairs.features() > 0) {
+    throw OptionError("solver", "eg does not offer transitions that depend on the input", "use lbfgs");
   }
   if (o.solver == Solver::ExponentiatedGradient && (o.c1 > 0 || !(o.c2 > 0) || o.init)) {
     throw OptionError("solver", "the dual that eg climbs is there for c2 > 0, c1 = 0 and a start at 0 alone",
@@ -97,6 +101,17 @@ std::vector<double> weights_from(const Model& init, const Model& model) {
           weight_of(init.transitions, labels[i], labels[l], all.subspan(init.emissions.features())));
     }
   }
+  // Label pairs by ours, then a pair's attributes like a token's.
+  const Index offset = init.emissions.features() + init.transitions.features();
+  const Label K = static_cast<Label>(model.labels.size()), init_K = static_cast<Label>(init.labels.size());
+  for (Index b = 0; b < model.pairs.rows(); ++b) {
+    const auto row = init.pair_attributes.find(model.pair_attributes.name(static_cast<std::uint32_t>(b)));
+    for (Label pair : model.pairs.row(b)) {
+      const Label i = labels[pair / K], j = labels[pair % K];
+      const bool known = i != kNoLabel && j != kNoLabel;
+      weights.push_back(known ? weight_of(init.pairs, row, i * init_K + j, all.subspan(offset)) : 0);
+    }
+  }
   return weights;
 }
 
@@ -108,6 +123,8 @@ void choose_features(Model& model, const Dataset& data, const TrainOptions& opti
   model.transitions = !bigrams               ? FeatureIndex{std::vector<std::uint32_t>(K + 1, 0), {}}
                       : options.all_features ? all_features(K, K)
                                              : observed_transitions(data, K);
+  const Index B = static_cast<Index>(model.pair_attributes.size());
+  model.pairs = options.all_features ? all_features(B, K * K) : observed_pairs(data, B, K);
   if (options.init) {
     model.weights = weights_from(*options.init, model);
   } else {
@@ -145,16 +162,18 @@ class Watch {
   void score(SpanScore& spans, LabelScore& tokens) {
     const Dataset& data = set_->data;
     const Index K = chain_.labels();
-    couplings_.prepare_minima(chain_.pairwise(), K);
+    const bool shared = chain_.shares_pairwise();
+    couplings_.resize(shared ? 1 : static_cast<std::size_t>(threads_));
+    if (shared) couplings_[0].prepare_minima(chain_.pairwise(), K);
     predicted_.resize(static_cast<std::size_t>(data.positions()));
-    minima_.resize(static_cast<std::size_t>(threads_)), unary_.resize(minima_.size());
+    minima_.resize(static_cast<std::size_t>(threads_)), energies_.resize(minima_.size());
     parallel_chunks(data.size(), 32, threads_, [&](Index begin, Index end, int slot) {
-      const Block block{std::span(data.sequences).subspan(begin, end - begin + 1), &data.attributes};
-      chain_.unary(block, unary_[slot].resize(block.positions(), K));
-      const ChainBlock<float> chains{unary_[slot], chain_.pairwise(), {}, block.sequences};
+      const ChainBlock<float> chains = energies_[slot].of(chain_, data, begin, end);
+      Couplings<float>& couplings = couplings_[shared ? 0 : slot];
+      if (!shared) couplings.prepare_minima(chains.pairwise, K);
       for (Index n = begin; n < end; ++n) {
         const Chain<float> chain = chains[n - begin];
-        minima_[slot].minimize(chain, couplings_,
+        minima_[slot].minimize(chain, couplings,
                                std::span(predicted_).subspan(data.sequences[n], chain.length()));
       }
     });
@@ -173,9 +192,9 @@ class Watch {
   Index patience_;
   int threads_;
   LinearChain chain_;
-  Couplings<float> couplings_;
+  std::vector<Couplings<float>> couplings_;  // shared, or by thread
   std::vector<MinSum<float>> minima_;
-  std::vector<TableBuffer<float>> unary_;
+  std::vector<ChainEnergies> energies_;
   std::vector<Label> predicted_;
   double best_ = -1, best_f1_ = -1;
   Index best_iteration_ = 0;

@@ -66,6 +66,45 @@ FeatureIndex observed_transitions(const Dataset& data, Index K) {
   return index;
 }
 
+namespace {
+
+// Calls see(p, y_p, y_{p+1}) for every pair of neighbours with known labels.
+template <class See>
+void for_each_pair(const Dataset& data, See see) {
+  for (Index n = 0; n < data.size(); ++n) {
+    for (Index p = data.sequences[n]; p + 1 < data.sequences[n + 1]; ++p) {
+      if (data.labels[p] != kNoLabel && data.labels[p + 1] != kNoLabel) {
+        see(p, data.labels[p], data.labels[p + 1]);
+      }
+    }
+  }
+}
+
+void make_distinct(std::vector<std::pair<std::uint32_t, Label>>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+}  // namespace
+
+FeatureIndex observed_pairs(const Dataset& data, Index pair_attributes, Index K) {
+  std::vector<std::pair<std::uint32_t, Label>> by_row, features;
+  if (!data.pairs.empty())
+    for_each_pair(data, [&](Index p, Label i, Label j) {
+      by_row.emplace_back(data.pairs.which()[p], static_cast<Label>(i * K + j));
+    });
+  make_distinct(by_row);
+  for (const auto& [row, pair] : by_row) {
+    for (std::uint32_t a : data.pairs.rows().row(row)) features.emplace_back(a, pair);
+  }
+  make_distinct(features);
+  FeatureIndex index;
+  index.offsets.assign(static_cast<std::size_t>(pair_attributes) + 1, 0);
+  for (const auto& [a, pair] : features) ++index.offsets[a + 1], index.labels.push_back(pair);
+  std::partial_sum(index.offsets.begin(), index.offsets.end(), index.offsets.begin());
+  return index;
+}
+
 FeatureIndex all_features(Index rows, Index K) {
   FeatureIndex index;
   index.labels.resize(static_cast<std::size_t>(rows * K));
@@ -124,6 +163,41 @@ void sort_by_use(Dataset& data, Vocabulary& attributes, Index K, Index min_count
   }
   m.columns.resize(to);
   if (weighted) m.values.resize(to);
+}
+
+void drop_rare_pairs(Dataset& data, Vocabulary& pair_attributes, Index min_count) {
+  const DistinctRows old = std::move(data.pairs);
+  std::vector<Index> counts(pair_attributes.size(), 0);
+  for (Index n = 0; n < data.size(); ++n) {
+    for (Index p = data.sequences[n]; p + 1 < data.sequences[n + 1]; ++p) {
+      for (std::uint32_t a : old.rows().row(old.which()[p])) ++counts[a];
+    }
+  }
+  Vocabulary kept;
+  std::vector<std::uint32_t> renumbered(counts.size(), Vocabulary::kUnknown), columns;
+  for (std::uint32_t a = 0; a < counts.size(); ++a) {
+    if (counts[a] >= min_count) renumbered[a] = kept.add(pair_attributes.name(a));
+  }
+  std::vector<float> values;
+  data.pairs.clear();
+  for (Index n = 0; n < data.size(); ++n) {
+    for (Index p = data.sequences[n]; p < data.sequences[n + 1]; ++p) {
+      if (p + 1 == data.sequences[n + 1]) {
+        data.pairs.skip();
+        continue;
+      }
+      const auto row = old.rows().row(old.which()[p]);
+      const auto row_values = old.rows().row_values(old.which()[p]);
+      columns.clear(), values.clear();
+      for (std::size_t e = 0; e < row.size(); ++e) {
+        if (renumbered[row[e]] == Vocabulary::kUnknown) continue;
+        columns.push_back(renumbered[row[e]]);
+        if (!row_values.empty()) values.push_back(row_values[e]);
+      }
+      data.pairs.add(columns, values);
+    }
+  }
+  pair_attributes = std::move(kept);
 }
 
 }  // namespace thalweg

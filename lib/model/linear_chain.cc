@@ -51,6 +51,15 @@ Model pruned(const Model& model) {
   }
   out.weights = std::move(emission_weights);
   out.transitions = without_zeros(model.transitions, w.subspan(model.emissions.features()), out.weights, any);
+  any.clear();
+  const Index first_pair = model.emissions.features() + model.transitions.features();
+  const FeatureIndex pairs = without_zeros(model.pairs, w.subspan(first_pair), out.weights, any);
+  out.pairs.labels = pairs.labels;
+  for (Index b = 0; b < pairs.rows(); ++b) {
+    if (!any[b]) continue;
+    out.pair_attributes.add(model.pair_attributes.name(static_cast<std::uint32_t>(b)));
+    out.pairs.offsets.push_back(pairs.offsets[b + 1]);
+  }
   return out;
 }
 
@@ -61,9 +70,13 @@ LinearChain::LinearChain(const Model& model, const SparseMatrix& rows)
     : LinearChain(model, std::make_unique<SparseLinear>(model.emissions, model.labels.size(), rows)) {}
 
 LinearChain::LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissions)
-    : labels_(static_cast<Index>(model.labels.size())), parameters_(model.features()) {
+    : labels_(static_cast<Index>(model.labels.size())),
+      parameters_(model.features()),
+      shares_pairwise_(model.pairs.features() == 0) {
   unary_terms_.push_back(std::move(emissions));
   pairwise_terms_.push_back(std::make_unique<Transitions>(model.transitions, labels_));
+  if (!shares_pairwise_) pairwise_terms_.push_back(std::make_unique<PairLinear>(model.pairs, labels_));
+  for (const auto& term : unary_terms_) unary_parameters_ += term->parameters();
   assign(model.weights);
 }
 
@@ -78,8 +91,14 @@ void LinearChain::assign(std::span<const double> w, int threads) {
 }
 
 void LinearChain::refresh_pairwise() {
-  Table<float> table = pairwise_.resize(1, labels_ * labels_);
-  for (const auto& term : pairwise_terms_) term->energies({}, table);
+  pairwise_.resize(1, labels_ * labels_);
+  if (!shares_pairwise_) return;
+  for (const auto& term : pairwise_terms_) term->energies({}, pairwise_);
+}
+
+void LinearChain::pairwise(const Block& block, TableBuffer<float>& storage) const {
+  const Table<float> tables = storage.resize(static_cast<Index>(block.tables.size()), labels_ * labels_);
+  for (const auto& term : pairwise_terms_) term->energies(block, tables);
 }
 
 void LinearChain::unary(const Block& block, Table<float> out) const {
@@ -90,12 +109,35 @@ void LinearChain::unary(const Block& block, Table<float> out) const {
 void LinearChain::pull_back(const Block& block, Table<const float> unary_gradient,
                             Table<const float> pairwise_gradient, std::span<double> into, int threads) const {
   std::fill(into.begin(), into.end(), 0.0);
-  auto give = [&](const EnergyTerm& term, Table<const float> gradient) {
-    term.pull_back(block, gradient, into.first(term.parameters()), threads);
-    into = into.subspan(term.parameters());
-  };
-  for (const auto& term : unary_terms_) give(*term, unary_gradient);
-  for (const auto& term : pairwise_terms_) give(*term, pairwise_gradient);
+  pull_back_unary(block, unary_gradient, into.first(unary_parameters_), threads);
+  pull_back_pairwise(block, pairwise_gradient, into.subspan(unary_parameters_));
+}
+
+void LinearChain::pull_back_unary(const Block& block, Table<const float> gradient, std::span<double> into,
+                                  int threads) const {
+  for (const auto& term : unary_terms_) {
+    term->pull_back(block, gradient, into.first(term->parameters()), threads);
+    into = into.subspan(term->parameters());
+  }
+}
+
+void LinearChain::pull_back_pairwise(const Block& block, Table<const float> gradient,
+                                     std::span<double> into) const {
+  for (const auto& term : pairwise_terms_) {
+    term->pull_back(block, gradient, into.first(term->parameters()), 1);
+    into = into.subspan(term->parameters());
+  }
+}
+
+ChainBlock<float> ChainEnergies::of(const LinearChain& chain, const Dataset& data, Index first, Index last) {
+  block_ = {std::span(data.sequences).subspan(first, last - first + 1), &data.attributes};
+  chain.unary(block_, unary_.resize(block_.positions(), chain.labels()));
+  pairs_.clear();
+  if (chain.shares_pairwise()) return {unary_, chain.pairwise(), {}, block_.sequences};
+  for (Index n = first; n < last; ++n) pairs_.add(data, n);
+  block_.pair_rows = &data.pairs.rows(), block_.tables = pairs_.tables();
+  chain.pairwise(block_, pairwise_);
+  return {unary_, pairwise_, pairs_.which(), block_.sequences};
 }
 
 double LinearChain::descend(const Block& block, Table<const float> unary_gradient,

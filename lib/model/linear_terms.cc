@@ -191,18 +191,22 @@ void SparseLinear::pull_back_all(Table<const float> gradient, std::span<double> 
 }
 
 void Transitions::energies(const Block&, Table<float> out) const {
-  for (Index i = 0; i < index_.rows(); ++i) {
-    for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
-      out.data[i * labels_ + index_.labels[f]] -= static_cast<float>(weights_[f]);
+  for (Index table = 0; table < out.rows; ++table) {
+    for (Index i = 0; i < index_.rows(); ++i) {
+      for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
+        out[table][i * labels_ + index_.labels[f]] -= static_cast<float>(weights_[f]);
+      }
     }
   }
 }
 
 void Transitions::pull_back(const Block&, Table<const float> part_gradient, std::span<double> into,
                             int) const {
-  for (Index i = 0; i < index_.rows(); ++i) {
-    for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
-      into[f] -= static_cast<double>(part_gradient.data[i * labels_ + index_.labels[f]]);
+  for (Index table = 0; table < part_gradient.rows; ++table) {
+    for (Index i = 0; i < index_.rows(); ++i) {
+      for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
+        into[f] -= static_cast<double>(part_gradient[table][i * labels_ + index_.labels[f]]);
+      }
     }
   }
 }
@@ -211,11 +215,57 @@ double Transitions::descend(const Block&, Table<const float> part_gradient, floa
   double grown = 0;
   for (Index i = 0; i < index_.rows(); ++i) {
     for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
-      const double by = static_cast<double>(step * part_gradient.data[i * labels_ + index_.labels[f]]);
+      double along = 0;
+      for (Index c = 0; c < part_gradient.rows; ++c)
+        along += static_cast<double>(part_gradient[c][i * labels_ + index_.labels[f]]);
+      const double by = static_cast<double>(step) * along;
       grown += by * (2 * weights_[f] + by);
       weights_[f] += by;
     }
   }
+  return grown;
+}
+
+namespace {
+
+// Calls visit(table, feature, value) for all that the tables of a block are made of, in order.
+template <class Visit>
+void for_each_pair_feature(const Block& block, const FeatureIndex& index, Visit visit) {
+  for (std::size_t table = 0; table < block.tables.size(); ++table) {
+    const auto attributes = block.pair_rows->row(block.tables[table]);
+    const auto values = block.pair_rows->row_values(block.tables[table]);
+    for (std::size_t e = 0; e < attributes.size(); ++e) {
+      const double value = values.empty() ? 1.0 : static_cast<double>(values[e]);
+      for (std::uint32_t f = index.offsets[attributes[e]]; f < index.offsets[attributes[e] + 1]; ++f) {
+        visit(static_cast<Index>(table), f, value);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void PairLinear::energies(const Block& block, Table<float> out) const {
+  for_each_pair_feature(block, index_, [&](Index table, std::uint32_t f, double value) {
+    out[table][index_.labels[f]] -= static_cast<float>(value * weights_[f]);
+  });
+}
+
+void PairLinear::pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
+                           int) const {
+  for_each_pair_feature(block, index_, [&](Index table, std::uint32_t f, double value) {
+    into[f] -= value * static_cast<double>(part_gradient[table][index_.labels[f]]);
+  });
+}
+
+double PairLinear::descend(const Block& block, Table<const float> part_gradient, float step) {
+  double grown = 0;
+  for_each_pair_feature(block, index_, [&](Index table, std::uint32_t f, double value) {
+    const double by =
+        value * static_cast<double>(step) * static_cast<double>(part_gradient[table][index_.labels[f]]);
+    grown += by * (2 * weights_[f] + by);
+    weights_[f] += by;
+  });
   return grown;
 }
 

@@ -53,31 +53,45 @@ std::vector<std::string> Tagger::tag(std::initializer_list<std::string_view> wor
 Decoder::Decoder(const Tagger& tagger) : tagger_(tagger) {}
 
 void Decoder::read(const Sentence& sentence) {
-  data_.sequences.assign(1, 0);
-  data_.attributes.offsets.assign(1, 0);
-  data_.attributes.columns.clear(), data_.attributes.values.clear();
-  look_up_sentence(tagger_.model().featurizer, sentence, tagger_.model().attributes, scratch_, data_);
-  const Block block{data_.sequences, &data_.attributes};
-  tagger_.parts_->chain.unary(block, unary_.resize(block.positions(), tagger_.labels()));
+  const Model& model = tagger_.model();
+  data_.clear();
+  look_up_sentence(model.featurizer, sentence, model.attributes, scratch_, data_);
+  look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch_, data_);
+  chains_ = energies_.of(tagger_.parts_->chain, data_, 0, 1);
+  minima_ready_ = sums_ready_ = false;
 }
 
-Chain<float> Decoder::chain() const { return {unary_, tagger_.parts_->chain.pairwise(), {}}; }
+Chain<float> Decoder::chain() const { return chains_.sequences.empty() ? Chain<float>{} : chains_[0]; }
+
+const Couplings<float>& Decoder::for_minima() {
+  if (tagger_.parts_->chain.shares_pairwise()) return tagger_.parts_->minima;
+  if (!minima_ready_) minima_couplings_.prepare_minima(chains_.pairwise, tagger_.labels());
+  minima_ready_ = true;
+  return minima_couplings_;
+}
+
+const Couplings<float>& Decoder::for_sums() {
+  if (tagger_.parts_->chain.shares_pairwise()) return tagger_.parts_->sums;
+  if (!sums_ready_) sums_couplings_.prepare_sums(chains_.pairwise, tagger_.labels(), 1.f);
+  sums_ready_ = true;
+  return sums_couplings_;
+}
 
 std::span<const Label> Decoder::minimize() {
-  labels_.resize(static_cast<std::size_t>(unary_.rows()));
-  energy_ = minima_.minimize(chain(), tagger_.parts_->minima, labels_);
+  labels_.resize(static_cast<std::size_t>(chain().length()));
+  energy_ = minima_.minimize(chain(), for_minima(), labels_);
   return labels_;
 }
 
-double Decoder::free_energy() { return sums_.forward(chain(), tagger_.parts_->sums); }
+double Decoder::free_energy() { return sums_.forward(chain(), for_sums()); }
 
 Table<const float> Decoder::marginals() {
-  sums_.unary_marginals(marginals_.resize(unary_.rows(), unary_.columns()));
+  sums_.unary_marginals(marginals_.resize(chain().length(), tagger_.labels()));
   return marginals_.view();
 }
 
 void Decoder::k_lowest(Index k, std::vector<Minimum>& found) {
-  minima_.k_lowest(chain(), tagger_.parts_->minima, k, found);
+  minima_.k_lowest(chain(), for_minima(), k, found);
 }
 
 }  // namespace thalweg

@@ -25,9 +25,16 @@ void check(const FeatureOptions& options) {
   }
 }
 
+void learn(Examples& e, const Sentence& sentence, FeatureScratch& scratch) {
+  learn_sentence(e.model.featurizer, sentence, e.model.attributes, e.model.labels, scratch, e.data);
+  learn_pairs(e.model.featurizer, sentence, e.model.pair_attributes, scratch, e.data);
+}
+
 void finish(Examples& examples, const FeatureOptions& options) {
   sort_by_use(examples.data, examples.model.attributes, static_cast<Index>(examples.model.labels.size()),
               options.min_count);
+  if (options.min_count > 1)
+    drop_rare_pairs(examples.data, examples.model.pair_attributes, options.min_count);
 }
 
 }  // namespace
@@ -36,7 +43,8 @@ Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
   check(options);
   Examples e;
   e.model.featurizer = make_featurizer(options, corpus.columns(), "training data");
-  e.data = learn_dataset(corpus, e.model.featurizer, e.model.attributes, e.model.labels);
+  FeatureScratch scratch;
+  for (Index n = 0; n < corpus.size(); ++n) learn(e, corpus[n], scratch);
   finish(e, options);
   return e;
 }
@@ -50,8 +58,7 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
     if (e.data.size() == 0)
       e.model.featurizer = make_featurizer(options, reader.sentence().columns(0),
                                            place(reader.text().name(), reader.first_line()));
-    learn_sentence(e.model.featurizer, reader.sentence(), e.model.attributes, e.model.labels, scratch,
-                   e.data);
+    learn(e, reader.sentence(), scratch);
   }
   if (e.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
@@ -66,6 +73,7 @@ DevelopmentSet read_development_set(const std::string& path, Format format, cons
   while (reader.next()) {
     const Sentence& sentence = reader.sentence();
     look_up_sentence(model.featurizer, sentence, model.attributes, scratch, set.data);
+    look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch, set.data);
     for (Index t = 0; t < sentence.size(); ++t) {
       set.data.labels.push_back(set.labels.add(model.featurizer.label(sentence, t)));
     }

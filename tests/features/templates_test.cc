@@ -46,10 +46,12 @@ TEST_CASE("B and * lines", "[features][templates]") {
   const TemplateSet both = TemplateSet::parse("*", "tpl");
   CHECK(both.transitions());
   CHECK(both.templates().size() == 1);
-  for (const char* line : {"B:%x[0,0]", "*01:%x[0,0]"})
-    CHECK(refusal(line) ==
-          "tpl:1: transitions that depend on the input are not offered yet; "
-          "take the macros out, or make it a U line");
+  const TemplateSet pairs = TemplateSet::parse("B:%x[0,3]\n*01:%x[0,1]\nU:%x[0,2]", "tpl");
+  CHECK_FALSE(pairs.transitions());
+  CHECK(pairs.pair_templates().size() == 2);
+  CHECK(pairs.templates().size() == 2);
+  CHECK(pairs.columns() == 4);
+  CHECK(pairs.pair_templates()[1].literals[0] == "*01:");
 }
 
 TEST_CASE("errors name line, column and the mend", "[features][templates]") {

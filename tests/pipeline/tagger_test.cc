@@ -120,7 +120,7 @@ TEST_CASE("model files that mean nothing are refused", "[pipeline][io]") {
   const std::string path = folder / "small.model";
   Corpus corpus;
   corpus.add({{"a", "X"}, {"b", "Y"}});
-  const Model good = train(corpus, {}, {.templates = "U:%x[0,0]\nB\n"});
+  const Model good = train(corpus, {}, {.templates = "U:%x[0,0]\nB\nB1:%x[0,0]\n"});
   auto refuses = [&](auto damage, const char* array) {
     Model m = good;
     damage(m);
@@ -139,6 +139,9 @@ TEST_CASE("model files that mean nothing are refused", "[pipeline][io]") {
   refuses([](Model& m) { m.emissions.offsets[1] = 99; }, "emissions/offsets");
   refuses([](Model& m) { m.emissions.offsets.pop_back(); }, "emissions/offsets");
   refuses([](Model& m) { m.transitions.labels.push_back(0); }, "transitions/offsets");
+  refuses([](Model& m) { m.pairs.labels[0] = 4; }, "pairs/labels");
+  refuses([](Model& m) { m.pairs.offsets[1] = 99; }, "pairs/offsets");
+  refuses([](Model& m) { m.pair_attributes = Vocabulary(); }, "pairs/offsets");
   refuses([](Model& m) { m.labels = Vocabulary(); }, "labels");
   refuses([](Model& m) { m.attributes.add("more"); }, "emissions/offsets");
 }
@@ -149,7 +152,7 @@ const std::vector<std::byte>& tiny_model() {
   static const std::vector<std::byte> bytes = [] {
     Corpus corpus;
     corpus.add({{"a", "X"}, {"b", "Y"}});
-    return model_bytes(train(corpus, {}, {.templates = "U:%x[0,0]\nB\n"}));
+    return model_bytes(train(corpus, {}, {.templates = "U:%x[0,0]\nB\nB1:%x[0,0]\n"}));
   }();
   return bytes;
 }

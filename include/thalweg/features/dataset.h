@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "thalweg/core/export.h"
 #include "thalweg/core/types.h"
 
 namespace thalweg {
@@ -35,11 +36,38 @@ struct SparseMatrix {
   }
 };
 
+/// Rows of attributes of which each distinct one is kept once, and which of them every position has.
+class THALWEG_EXPORT DistinctRows {
+ public:
+  const SparseMatrix& rows() const { return rows_; }
+  /// [positions] a row for each; meaningless where `skip` was called.
+  std::span<const std::uint32_t> which() const { return which_; }
+  bool empty() const { return which_.empty(); }
+
+  /// Gives the next position a row. O(row), amortised. @param values beside `columns`, or empty: all 1
+  void add(std::span<const std::uint32_t> columns, std::span<const float> values);
+  void skip() { which_.push_back(0); }
+  /// Empties it and keeps the memory.
+  void clear();
+
+ private:
+  std::uint32_t find_or_keep_last();
+  void rehash(std::size_t slots);
+
+  SparseMatrix rows_;
+  std::vector<std::uint32_t> which_;
+  std::vector<std::uint64_t> hashes_;  // [rows]
+  std::vector<std::uint32_t> slots_;   // open-addressed: 1 + row, or 0
+};
+
 /// Sequences as attribute ids and label ids. Sequence n covers positions [sequences[n], sequences[n + 1]).
 struct Dataset {
   std::vector<Index> sequences{0};
   SparseMatrix attributes;    ///< [positions x attributes]
   std::vector<Label> labels;  ///< [positions]; kNoLabel where the label is not in the vocabulary
+  /// Attributes of the pair of positions p and p + 1, from B templates with macros: many pairs have the same.
+  /// Skipped where a sequence ends; empty without such templates.
+  DistinctRows pairs;
 
   Index size() const { return static_cast<Index>(sequences.size()) - 1; }
   Index positions() const { return sequences.back(); }
@@ -51,6 +79,7 @@ struct Dataset {
     sequences.resize(1);
     attributes.clear();
     labels.clear();
+    pairs.clear();
   }
 };
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,6 +87,10 @@ class THALWEG_EXPORT Featurizer {
   const TemplateSet& templates() const { return templates_; }  ///< Empty with attribute rows.
   Boundary boundary() const { return boundary_; }
 
+  /// The attributes of pairs, from B templates with macros: at t >= 1 those of the pair (t - 1, t). Null
+  /// without such templates.
+  const Featurizer* pairs() const { return pairs_.get(); }
+
  private:
   // A window [rows x sources] holds, for every position that templates can reach from a run of tokens, the
   // text of each distinct macro; a template is then a list of pieces, each a literal and a place of the
@@ -102,6 +107,7 @@ class THALWEG_EXPORT Featurizer {
   };
 
   Featurizer() = default;
+  void compile(const std::vector<Template>& templates);
   void compile(const Template& one);
   std::size_t fill_window(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
   void add_row(const Sentence& sentence, Index t, AttributeBuffer& out) const;
@@ -113,6 +119,8 @@ class THALWEG_EXPORT Featurizer {
   bool has_templates_ = false;
   TemplateSet templates_;
   Boundary boundary_ = Boundary::Marks;
+  bool marks_ends_ = false;  // with __BOS__ and __EOS__
+  std::shared_ptr<const Featurizer> pairs_;
   std::vector<Source> sources_;    // by column
   std::vector<std::size_t> uses_;  // [sources], by how many pieces
   std::vector<Piece> pieces_;      // of all templates
@@ -126,6 +134,7 @@ class THALWEG_EXPORT Featurizer {
 struct FeatureScratch {
   AttributeBuffer attributes;
   std::vector<std::uint32_t> ids, sorted;
+  std::vector<float> values;
 };
 
 /// Training: appends a sentence with its labels; what is met for the first time gets the next id. An
@@ -147,5 +156,13 @@ THALWEG_EXPORT void look_up_sentence(const Featurizer& featurizer, const Sentenc
 /// @throws as learn_sentence
 THALWEG_EXPORT Dataset look_up_dataset(const Corpus& corpus, const Featurizer& featurizer,
                                        const Vocabulary& attributes, const Vocabulary& labels);
+
+/// The same two for the attributes of pairs: they append to `into.pairs`, and do nothing where the featurizer
+/// has no pairs. One without attributes that the vocabulary holds still has a row, an empty one.
+/// @throws InputError as above
+THALWEG_EXPORT void learn_pairs(const Featurizer& featurizer, const Sentence& sentence,
+                                Vocabulary& pair_attributes, FeatureScratch& scratch, Dataset& into);
+THALWEG_EXPORT void look_up_pairs(const Featurizer& featurizer, const Sentence& sentence,
+                                  const Vocabulary& pair_attributes, FeatureScratch& scratch, Dataset& into);
 
 }  // namespace thalweg

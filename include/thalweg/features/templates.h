@@ -15,10 +15,11 @@
 ///     %prefix[row,column,n]  the cell's first n characters; no attribute if it is shorter
 ///     %suffix[row,column,n]  its last n characters
 ///
-/// `B` asks for transitions between labels; `*` (Wapiti) for both, as U and B. A `B` or `*` line with a macro
-/// would make transitions depend on the input, which is not offered yet and refused. Lines that begin with #
-/// and blank ones are skipped. Two templates that differ only in macros may give the same string for a token
-/// and then share a parameter; the name in front (`U01:`) keeps them apart.
+/// `B` asks for transitions between labels. With macros, as in `B01:%x[0,1]`, it makes an attribute of the
+/// pair of a token and the one before it, and a weight belongs to the attribute and both labels. `*` (Wapiti)
+/// is U and B in one. Lines that begin with # and blank ones are skipped. Two templates that differ only in
+/// macros may give the same string for a token and then share a parameter; the name in front (`U01:`) keeps
+/// them apart.
 #pragma once
 
 #include <cstdint>
@@ -68,8 +69,10 @@ class THALWEG_EXPORT TemplateSet {
   /// @pre columns > 0
   static TemplateSet built_in(Index columns);
 
-  const std::vector<Template>& templates() const { return templates_; }  ///< The U lines, in order.
-  bool transitions() const { return transitions_; }                      ///< Whether there is a B or * line.
+  const std::vector<Template>& templates() const { return templates_; }  ///< The U and * lines, in order.
+  /// The B and * lines with macros, in order.
+  const std::vector<Template>& pair_templates() const { return pair_templates_; }
+  bool transitions() const { return transitions_; }  ///< Whether there is a B or * line without macros.
 
   /// Columns that a row must have: one more than the largest any macro names.
   Index columns() const { return columns_; }
@@ -85,7 +88,7 @@ class THALWEG_EXPORT TemplateSet {
   void add_line(std::string_view line, std::uint64_t number);
 
   std::string where_, text_;
-  std::vector<Template> templates_;
+  std::vector<Template> templates_, pair_templates_;
   bool transitions_ = false;
   Index columns_ = 0;
 };

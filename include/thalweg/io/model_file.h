@@ -9,7 +9,12 @@
 /// | `attributes/...`   |                   | the A attribute names                                       |
 /// | `emissions/offsets`, `/labels` | u32 [A+1], u32 [F] | FeatureIndex of (attribute, label) weights    |
 /// | `transitions/offsets`, `/labels` | u32 [K+1], u32 [G] | FeatureIndex of (label, label) weights      |
-/// | `weights`          | f32 [F + G]       | emissions, then transitions                                 |
+/// | `weights`          | f32 [F + G + H]   | emissions, then transitions, then pairs                     |
+///
+/// and since 1.1, with templates that make transitions depend on the input:
+///
+/// | `pair-attributes/...` |                | the B names of attributes of pairs                          |
+/// | `pairs/offsets`, `/labels` | u32 [B+1], u32 [H] | FeatureIndex of (attribute, label pair) weights    |
 #pragma once
 
 #include <string>
@@ -20,7 +25,7 @@
 
 namespace thalweg {
 
-inline constexpr FileFormat kModelFormat{"thalweg model", 1, 0};
+inline constexpr FileFormat kModelFormat{"thalweg model", 1, 1};
 
 /// Writes the model whole or not at all. Weights are rounded to float, the precision that tagging works in.
 /// Same model, same bytes. @throws IoError

@@ -16,9 +16,10 @@
 
 namespace thalweg {
 
-/// An evaluation writes the part gradients of all positions first, sequence by sequence, and then pulls them
-/// back weight row by weight row: no gradient per thread, no reduction, and the same bits for any number of
-/// threads. Memory beside the data: [positions x K] floats.
+/// An evaluation writes the unary part gradients of all positions first, sequence by sequence, and then pulls
+/// them back weight row by weight row: no gradient per thread, no reduction, and the same bits for any number
+/// of threads. Pairwise ones are pulled back block by block into the gradient of a chunk, and chunks are
+/// added in order. Memory beside the data: [positions x K] floats.
 class THALWEG_EXPORT BatchObjective {
  public:
   /// Both references must outlive this. @pre every label of `data` is known, and `model` was made with its
@@ -31,9 +32,13 @@ class THALWEG_EXPORT BatchObjective {
  private:
   struct Worker {
     ChainOperations<float> operations;
-    TableBuffer<float> unary;
+    ChainEnergies energies;
+    Couplings<float> couplings;            // of the block at hand, where blocks do not share them
+    TableBuffer<float> pairwise_gradient;  // of its tables
   };
 
+  void cut_blocks();
+  double run_block(Index block, Worker& worker, std::span<double> pairwise);
   double run_chunk(Index chunk, Worker& worker);
 
   LinearChain& model_;
@@ -45,9 +50,9 @@ class THALWEG_EXPORT BatchObjective {
   Index blocks_per_chunk_ = 1;  // chunks are what is summed apart; a block is what is held in cache
   Couplings<float> couplings_;
   std::vector<Worker> workers_;
-  TableBuffer<float> unary_gradient_;     // [positions x K]
-  TableBuffer<float> pairwise_gradient_;  // [chunks x K*K]
-  std::vector<double> values_;            // [chunks]
+  TableBuffer<float> unary_gradient_;      // [positions x K]
+  TableBuffer<double> pairwise_gradient_;  // [chunks x pairwise parameters]
+  std::vector<double> values_;             // [chunks]
 };
 
 }  // namespace thalweg

@@ -37,12 +37,11 @@ class THALWEG_EXPORT OnlineLearner {
   /// Visits every sequence once, in a new order. Returns the wrong positions met. O(entries K + positions
   /// K^2).
   Index pass();
-  /// The average of the weights over all steps so far: emissions, then transitions.
+  /// The average of the weights over all steps so far: as the model orders them.
   std::vector<double> average() const;
 
  private:
-  Block block(Index n) const { return {std::span(data_.sequences).subspan(n, 2), &data_.attributes}; }
-  void update(Index n, Index wrong, double violation);
+  void update(const Chain<float>& chain, std::span<const Label> answer, Index wrong, double violation);
 
   const Dataset& data_;
   OnlineOptions options_;
@@ -50,7 +49,8 @@ class THALWEG_EXPORT OnlineLearner {
   std::vector<Index> order_;
   LinearChain current_, weighted_;  // w, and the sum over updates of (step number * change)
   double step_ = 1;
-  TableBuffer<float> unary_, unary_gradient_, pairwise_gradient_;
+  ChainEnergies energies_;  // of the sequence at hand
+  TableBuffer<float> unary_gradient_, pairwise_gradient_;
   Couplings<float> couplings_;
   MinSum<float> minima_;
   std::vector<Label> labels_;

@@ -22,7 +22,8 @@ namespace thalweg {
 enum class Solver {
   Auto,  ///< for the likelihood ExponentiatedGradient where it can, else Lbfgs; Averaged for the perceptron
   /// The dual, one sequence at a time (learning/exponentiated_gradient.h): a tenth of the passes, and a
-  /// certified gap. Needs c2 > 0, c1 = 0 and no `init`.
+  /// certified gap. Needs c2 > 0, c1 = 0, no `init` and no
+  /// transitions that depend on the input.
   ExponentiatedGradient,
   Lbfgs,              ///< L-BFGS; OWL-QN where c1 > 0
   Averaged,           ///< averaged perceptron, one sequence at a time (learning/online_learner.h)

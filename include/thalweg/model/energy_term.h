@@ -23,6 +23,8 @@ struct Block {
       sequences;  ///< [N + 1] where each sequence starts; positions run from front() to back()
   const SparseMatrix* attributes = nullptr;  ///< attribute ids and values
   Table<const float> vectors{};              ///< dense inputs
+  const SparseMatrix* pair_rows = nullptr;   ///< attributes of pairs of neighbours, distinct rows
+  std::span<const std::uint32_t> tables{};   ///< the row that each of the block's pairwise tables is made of
 
   Index begin() const { return sequences.front(); }
   Index positions() const { return sequences.back() - sequences.front(); }

@@ -36,6 +36,10 @@ THALWEG_EXPORT FeatureIndex observed_features(const SparseMatrix& by_attribute, 
 /// Pairs of neighbouring labels that occur. @param K labels
 THALWEG_EXPORT FeatureIndex observed_transitions(const Dataset& data, Index K);
 
+/// Attributes of pairs (Dataset::pairs) with the label pairs that they occur with: the "label" of a feature
+/// is i * K + j for label i before label j. @param pair_attributes how many there are
+THALWEG_EXPORT FeatureIndex observed_pairs(const Dataset& data, Index pair_attributes, Index K);
+
 /// Every pair of `rows` rows and `K` labels.
 THALWEG_EXPORT FeatureIndex all_features(Index rows, Index K);
 
@@ -46,5 +50,8 @@ inline Index dense_row_labels(Index K) { return (K + 7) / 8; }
 /// frequent first, which are the rows stored whole and stay in cache; then the rest as they come in the data,
 /// so that a pass meets them in order. Attributes with fewer than `min_count` entries are dropped.
 THALWEG_EXPORT void sort_by_use(Dataset& data, Vocabulary& attributes, Index K, Index min_count);
+
+/// Drops the attributes of pairs that fewer than `min_count` pairs have, in the data and the vocabulary.
+THALWEG_EXPORT void drop_rare_pairs(Dataset& data, Vocabulary& pair_attributes, Index min_count);
 
 }  // namespace thalweg

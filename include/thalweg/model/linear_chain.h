@@ -2,6 +2,7 @@
 /// A linear-chain model: what turns text into labels, and the energies of its chain
 ///
 ///     E(x, y; w) = - sum_t sum_{a in x_t} w(a, y_t) - sum_t w(y_t, y_{t+1})
+///                  - sum_t sum_{b in x_t,t+1} w(b, y_t, y_{t+1})
 ///
 /// which with the likelihood is the conditional random field of Lafferty, McCallum and Pereira (2001).
 #pragma once
@@ -15,19 +16,21 @@
 #include "thalweg/model/energy_term.h"
 #include "thalweg/model/feature_index.h"
 #include "thalweg/model/folding.h"
+#include "thalweg/model/pair_tables.h"
 
 namespace thalweg {
 
 /// Everything a trained labeller is, as plain data: what a model file holds.
 struct Model {
   Featurizer featurizer = Featurizer::of_attributes();
-  Vocabulary attributes, labels;
+  Vocabulary attributes, labels, pair_attributes;
   FeatureIndex emissions;               ///< [attributes x labels]
   FeatureIndex transitions;             ///< [labels x labels]
-  std::vector<double> weights;          ///< emissions.features(), then transitions.features()
+  FeatureIndex pairs;                   ///< [pair attributes x label pairs], see observed_pairs
+  std::vector<double> weights;          ///< of emissions, then of transitions, then of pairs
   std::shared_ptr<const void> storage;  ///< what vocabularies that borrow their arrays stand on
 
-  Index features() const { return emissions.features() + transitions.features(); }
+  Index features() const { return emissions.features() + transitions.features() + pairs.features(); }
 };
 
 /// The same model without the features of weight 0 and the attributes that had no other.
@@ -49,12 +52,23 @@ class THALWEG_EXPORT LinearChain {
   void assign(std::span<const double> w, int threads = 1);
   /// Unary energies of a block, assigned to `out` [positions x K].
   void unary(const Block& block, Table<float> out) const;
-  /// The pairwise table [1 x K*K], the same for every block.
+  /// The pairwise table [1 x K*K] that all positions of all blocks share, where they do.
   Table<const float> pairwise() const { return pairwise_; }
+  /// Whether they do: no weight depends on a pair's attributes.
+  bool shares_pairwise() const { return shares_pairwise_; }
+  /// Assigns to `storage` a pairwise table for each of block.tables. O(tables (K^2 + their features))
+  void pairwise(const Block& block, TableBuffer<float>& storage) const;
+
   /// Assigns to `into` [parameters()] the gradient with respect to w.
   void pull_back(const Block& block, Table<const float> unary_gradient, Table<const float> pairwise_gradient,
                  std::span<double> into, int threads) const;
-  /// w -= step * (that gradient), touching only what the block has; see LinearTerm. The pairwise table
+  /// Its halves, for who pulls blocks back one by one: each adds to its part of the parameters.
+  void pull_back_unary(const Block& block, Table<const float> gradient, std::span<double> into,
+                       int threads) const;
+  void pull_back_pairwise(const Block& block, Table<const float> gradient, std::span<double> into) const;
+  Index unary_parameters() const { return unary_parameters_; }
+
+  /// w -= step * (that gradient), touching only what the block has; see LinearTerm. A shared pairwise table
   /// follows.
   double descend(const Block& block, Table<const float> unary_gradient, Table<const float> pairwise_gradient,
                  float step);
@@ -65,9 +79,30 @@ class THALWEG_EXPORT LinearChain {
   LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissions);
   void refresh_pairwise();
 
-  Index labels_, parameters_ = 0;
+  Index labels_, parameters_ = 0, unary_parameters_ = 0;
+  bool shares_pairwise_;
   std::vector<std::unique_ptr<LinearTerm>> unary_terms_, pairwise_terms_;
   TableBuffer<float> pairwise_;
+};
+
+/// The chains of one block after another, with their tables: scratch space of one thread.
+///
+///     ChainEnergies energies;
+///     const ChainBlock<float> chains = energies.of(chain, data, first, last);
+///     couplings.prepare_minima(chains.pairwise, K);     // once is enough while chain.shares_pairwise()
+class THALWEG_EXPORT ChainEnergies {
+ public:
+  /// Computes the energies of sequences [first, last) of `data`. The result is valid until the next call.
+  ChainBlock<float> of(const LinearChain& chain, const Dataset& data, Index first, Index last);
+  /// The input of the last call.
+  const Block& block() const { return block_; }
+  /// [positions] or empty: `which` of the last call, for gradients.
+  std::span<const std::uint32_t> which() const { return pairs_.which(); }
+
+ private:
+  Block block_{};
+  TableBuffer<float> unary_, pairwise_;
+  PairTables pairs_;
 };
 
 }  // namespace thalweg

@@ -65,14 +65,38 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   Plan positions_, contexts_;         // of `data`
 };
 
-/// pairwise[i * K + j] = - w(i, j), one table for all positions; pairs without a weight cost nothing.
+/// pairwise[.][i * K + j] = - w(i, j), the same for every table; pairs without a weight cost nothing.
 class THALWEG_EXPORT Transitions : public LinearTerm {
  public:
   /// `index` must outlive the term.
   Transitions(const FeatureIndex& index, Index K) : LinearTerm(index.features()), index_(index), labels_(K) {}
 
   void assign(std::span<const double> w, int) override { weights_.assign(w.begin(), w.end()); }
-  Shape shape(const Block&) const override { return {1, labels_ * labels_}; }
+  Shape shape(const Block& block) const override {
+    return {block.pair_rows ? static_cast<Index>(block.tables.size()) : 1, labels_ * labels_};
+  }
+  void energies(const Block& block, Table<float> out) const override;
+  void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
+                 int threads) const override;
+  double descend(const Block& block, Table<const float> part_gradient, float step) override;
+  void weights(std::span<double> w) const override { std::copy(weights_.begin(), weights_.end(), w.begin()); }
+
+ private:
+  const FeatureIndex& index_;
+  Index labels_;
+  std::vector<double> weights_;
+};
+
+/// pairwise[c][i * K + j] = - sum over the attributes b of row block.tables[c] of value * w(b, i, j).
+class THALWEG_EXPORT PairLinear : public LinearTerm {
+ public:
+  /// `index` [pair attributes x K*K] must outlive the term.
+  PairLinear(const FeatureIndex& index, Index K) : LinearTerm(index.features()), index_(index), labels_(K) {}
+
+  void assign(std::span<const double> w, int) override { weights_.assign(w.begin(), w.end()); }
+  Shape shape(const Block& block) const override {
+    return {static_cast<Index>(block.tables.size()), labels_ * labels_};
+  }
   void energies(const Block& block, Table<float> out) const override;
   void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
                  int threads) const override;

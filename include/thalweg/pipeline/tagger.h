@@ -72,10 +72,18 @@ class THALWEG_EXPORT Decoder {
   SumProduct<float>& sums() { return sums_; }
 
  private:
+  // A model whose pairwise tables depend on the sentence has them made ready here, others in the tagger.
+  const Couplings<float>& for_minima();
+  const Couplings<float>& for_sums();
+
   const Tagger& tagger_;
   Dataset data_;
   FeatureScratch scratch_;
-  TableBuffer<float> unary_, marginals_;
+  ChainEnergies energies_;
+  ChainBlock<float> chains_;  // of the one sentence
+  Couplings<float> minima_couplings_, sums_couplings_;
+  bool minima_ready_ = false, sums_ready_ = false;
+  TableBuffer<float> marginals_;
   MinSum<float> minima_;
   SumProduct<float> sums_;
   std::vector<Label> labels_;
