@@ -207,10 +207,12 @@ void add_train(CLI::App& program) {
                   "sentence; gzip is read as it is, - is standard input")
       ->required();
   app->add_option("--model,-m", o->model, "Where the model goes; written whole or not at all")->required();
-  app->add_option("--templates,-t", o->templates,
-                  "Attribute templates in the language of CRF++ and Wapiti, B templates that depend on "
-                  "the input included (B01:%x[0,1]); without: a built-in set (word, neighbours, case, shape, "
-                  "affixes, other columns)");
+  app->add_option(
+      "--templates,-t", o->templates,
+      "Attribute templates in the language of CRF++ and Wapiti, B templates that depend on "
+      "the input included (B01:%x[0,1]); macros: %x %lower %shape %prefix %suffix, and %t (test) and "
+      "%m (match) with a pattern; without: a built-in set (word, neighbours, case, shape, "
+      "affixes, other columns)");
   app->add_option("--loss", o->loss,
                   "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
                   "(averaged, Collins 2002)")

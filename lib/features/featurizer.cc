@@ -102,7 +102,7 @@ Featurizer Featurizer::of_attributes() { return {}; }
 void Featurizer::compile(const std::vector<Template>& templates) {
   for (const Template& one : templates) {
     for (const Macro& macro : one.macros) {
-      sources_.push_back({macro.column, macro.kind, macro.length});
+      sources_.push_back({macro.column, macro.kind, macro.length, macro.pattern});
       first_row_ = std::min<Index>(first_row_, macro.row);
       last_row_ = std::max<Index>(last_row_, macro.row);
     }
@@ -110,6 +110,7 @@ void Featurizer::compile(const std::vector<Template>& templates) {
   std::sort(sources_.begin(), sources_.end());
   sources_.erase(std::unique(sources_.begin(), sources_.end()), sources_.end());
   uses_.resize(sources_.size());
+  for (const Source& source : sources_) patterns_.push_back(Pattern::parse(source.pattern));
   for (const Template& one : templates) compile(one);
   literals_size_ = literals_.size();
   literals_.resize(literals_size_ + kSlack);
@@ -121,7 +122,7 @@ void Featurizer::compile(const Template& one) {
     literals_ += one.literals[i];
     if (i < one.macros.size()) {
       const Macro& macro = one.macros[i];
-      const Source source{macro.column, macro.kind, macro.length};
+      const Source source{macro.column, macro.kind, macro.length, macro.pattern};
       const auto place = std::lower_bound(sources_.begin(), sources_.end(), source) - sources_.begin();
       piece.text = static_cast<std::size_t>((macro.row - first_row_) * std::ssize(sources_) + place);
       ++uses_[static_cast<std::size_t>(place)];
@@ -199,7 +200,8 @@ void Featurizer::add_row(const Sentence& sentence, Index t, AttributeBuffer& out
   int column = -1;
   std::string_view cell;
   std::size_t begin = 0;
-  for (const Source& source : sources_) {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const Source& source = sources_[i];
     if (source.column != column) {  // once for all sources that read the column
       column = source.column;
       cell = sentence.cell(t, column);
@@ -227,6 +229,21 @@ void Featurizer::add_row(const Sentence& sentence, Index t, AttributeBuffer& out
         append_shape(cell, texts);
         out.window_.push_back({mapped, texts.size() - mapped});
         break;
+      case Macro::Kind::Test:
+        texts.append(patterns_[i].find(cell) ? "true" : "false");
+        out.window_.push_back({mapped, texts.size() - mapped});
+        break;
+      case Macro::Kind::Match: {
+        const Pattern::Match match = patterns_[i].find(cell);
+        out.window_.push_back({begin + (match ? match.begin : 0), match.size});
+        break;
+      }
+      case Macro::Kind::LowerMatch: {
+        const Pattern::Match match = patterns_[i].find(cell);
+        if (match) append_lower(cell.substr(match.begin, match.size), texts);
+        out.window_.push_back({mapped, texts.size() - mapped});
+        break;
+      }
     }
   }
 }

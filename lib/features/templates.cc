@@ -13,6 +13,7 @@
 
 #include "thalweg/core/error.h"
 #include "thalweg/corpus/utf8.h"
+#include "thalweg/features/pattern.h"
 
 namespace thalweg {
 namespace {
@@ -20,12 +21,16 @@ namespace {
 struct MacroName {
   std::string_view name;
   Macro::Kind kind;
-  bool has_length;
+  const char* third;  // what a third argument is, or null
 };
+constexpr const char* kLength = ",n";
+constexpr const char* kPattern = ",\"pattern\"";
 constexpr std::array kMacros = {
-    MacroName{"x", Macro::Kind::Cell, false},       MacroName{"lower", Macro::Kind::Lower, false},
-    MacroName{"shape", Macro::Kind::Shape, false},  MacroName{"prefix", Macro::Kind::Prefix, true},
-    MacroName{"suffix", Macro::Kind::Suffix, true},
+    MacroName{"x", Macro::Kind::Cell, nullptr},        MacroName{"lower", Macro::Kind::Lower, nullptr},
+    MacroName{"shape", Macro::Kind::Shape, nullptr},   MacroName{"prefix", Macro::Kind::Prefix, kLength},
+    MacroName{"suffix", Macro::Kind::Suffix, kLength}, MacroName{"t", Macro::Kind::Test, kPattern},
+    MacroName{"m", Macro::Kind::Match, kPattern},      MacroName{"X", Macro::Kind::Lower, nullptr},
+    MacroName{"T", Macro::Kind::Test, kPattern},       MacroName{"M", Macro::Kind::LowerMatch, kPattern},
 };
 
 char ascii_lower(char c) { return static_cast<char>(to_lower(static_cast<unsigned char>(c))); }
@@ -51,7 +56,7 @@ std::string suggestion(std::string_view name) {
     if (shared > longest) best = &macro, longest = shared;
   }
   if (best) return fmt::format("did you mean %{}?", best->name);
-  return "there are %x, %lower, %shape, %prefix and %suffix";
+  return "there are %x, %lower, %shape, %prefix, %suffix, %t and %m";
 }
 
 /// Recursive descent over one line; errors name the line and the column where it stands.
@@ -83,19 +88,29 @@ class LineParser {
                         : fmt::format("unknown macro {}", quoted(line_.substr(begin, name.size() + 1))),
            suggestion(name));
     }
-    const std::string form =
-        fmt::format("write %{}{}", name, known->has_length ? "[row,column,n]" : "[row,column]");
-    Macro macro{known->kind, 0, 0, 0};
+    const std::string form = fmt::format("write %{}[row,column{}]", name, known->third ? known->third : "");
+    Macro macro{known->kind, 0, 0};
     expect('[', form);
     macro.row = number("the row", -TemplateSet::kMaxRow, TemplateSet::kMaxRow, form);
     expect(',', form);
     macro.column = number("the column", 0, TemplateSet::kMaxColumn, form);
-    if (known->has_length) {
-      expect(',', form);
-      macro.length = number("n", 1, TemplateSet::kMaxColumn, form);
-    }
+    if (known->third) expect(',', form);
+    if (known->third == kLength) macro.length = number("n", 1, TemplateSet::kMaxColumn, form);
+    if (known->third == kPattern) macro.pattern = pattern(form);
     expect(']', form);
     return macro;
+  }
+
+  // A pattern in quotes, in which \" is a quote.
+  std::string pattern(const std::string& form) {
+    expect('"', form);
+    const std::size_t begin = at_;
+    while (at_ < line_.size() && line_[at_] != '"') at_ += line_[at_] == '\\' ? 2 : 1;
+    at_ = std::min(at_, line_.size());
+    const std::string_view text = line_.substr(begin, at_ - begin);
+    expect('"', form);
+    Pattern::parse(text, where_);
+    return std::string(text);
   }
 
   void expect(char c, const std::string& form) {

@@ -55,10 +55,11 @@ TEST_CASE("B and * lines", "[features][templates]") {
 }
 
 TEST_CASE("errors name line, column and the mend", "[features][templates]") {
-  CHECK(refusal("U0:%x[0,0]\n\nU1:%X[0,0]\n") == "tpl:3: unknown macro '%X' at column 4; did you mean %x?");
+  CHECK(refusal("U0:%x[0,0]\n\nU1:%xx[0,0]\n") == "tpl:3: unknown macro '%xx' at column 4; did you mean %x?");
   CHECK_THAT(refusal("U:%suf[0,0,3]"), ContainsSubstring("did you mean %suffix?"));
   CHECK_THAT(refusal("U:%Shpae[0,0]"), ContainsSubstring("did you mean %shape?"));
-  CHECK_THAT(refusal("U:%q[0,0]"), ContainsSubstring("there are %x, %lower, %shape, %prefix and %suffix"));
+  CHECK_THAT(refusal("U:%q[0,0]"),
+             ContainsSubstring("there are %x, %lower, %shape, %prefix, %suffix, %t and %m"));
   CHECK_THAT(refusal("U:100%"), ContainsSubstring("a lone % at column 6"));
   CHECK(refusal("U:%x") == "tpl:1: '[' expected at column 5; write %x[row,column]");
   CHECK(refusal("U:%x[0]") == "tpl:1: ',' expected at column 7; write %x[row,column]");

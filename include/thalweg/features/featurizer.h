@@ -19,6 +19,7 @@
 #include "thalweg/corpus/corpus.h"
 #include "thalweg/corpus/vocabulary.h"
 #include "thalweg/features/dataset.h"
+#include "thalweg/features/pattern.h"
 #include "thalweg/features/templates.h"
 
 namespace thalweg {
@@ -99,6 +100,7 @@ class THALWEG_EXPORT Featurizer {
     int column;
     Macro::Kind kind;
     int length;
+    std::string pattern;
     auto operator<=>(const Source&) const = default;
   };
   struct Piece {
@@ -122,6 +124,7 @@ class THALWEG_EXPORT Featurizer {
   bool marks_ends_ = false;  // with __BOS__ and __EOS__
   std::shared_ptr<const Featurizer> pairs_;
   std::vector<Source> sources_;    // by column
+  std::vector<Pattern> patterns_;  // [sources], empty ones where there is none
   std::vector<std::size_t> uses_;  // [sources], by how many pieces
   std::vector<Piece> pieces_;      // of all templates
   std::vector<std::size_t> ends_;  // [templates], of pieces_

@@ -14,6 +14,9 @@
 ///     %shape[row,column]     upper case X, lower case x, digits 9, runs as one: McDonald's-97 is XxXx'x-9
 ///     %prefix[row,column,n]  the cell's first n characters; no attribute if it is shorter
 ///     %suffix[row,column,n]  its last n characters
+///     %t[row,column,"re"]    true or false: whether the pattern (features/pattern.h) is found in the cell
+///     %m[row,column,"re"]    what it finds there: the longest of the first matches, or nothing
+///     %X, %T, %M             as %x, %t and %m, the text then in lower case, as in Wapiti
 ///
 /// `B` asks for transitions between labels. With macros, as in `B01:%x[0,1]`, it makes an attribute of the
 /// pair of a token and the one before it, and a weight belongs to the attribute and both labels. `*` (Wapiti)
@@ -40,11 +43,12 @@ enum class Boundary {
 
 /// A macro of a template.
 struct Macro {
-  enum class Kind { Cell, Lower, Shape, Prefix, Suffix };
+  enum class Kind { Cell, Lower, Shape, Prefix, Suffix, Test, Match, LowerMatch };
   Kind kind;
   int row;
   int column;
-  int length;  ///< n of a prefix or suffix, else 0.
+  int length = 0;         ///< n of a prefix or suffix.
+  std::string pattern{};  ///< Of a test or match.
 };
 
 /// One attribute template: literal_0 macro_0 literal_1 macro_1 ... literal_m.
