@@ -23,6 +23,7 @@ namespace {
 
 struct Options {
   std::string train, model, templates, dev, init;
+  std::vector<std::string> gazetteers, lower_gazetteers;  // NAME=FILE
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
@@ -47,6 +48,16 @@ std::string read_text(const std::string& path) {
   std::string text;
   while (reader.next()) text.append(reader.line()).append("\n");
   return text;
+}
+
+// From NAME=FILE.
+std::shared_ptr<const Gazetteer> read_gazetteer(const std::string& option, bool lower) {
+  const std::size_t equals = option.find('=');
+  if (equals == option.npos)
+    throw OptionError("gazetteer", fmt::format("'{}' is not NAME=FILE", option), "as in towns=towns.txt");
+  const std::string path = option.substr(equals + 1);
+  return std::make_shared<const Gazetteer>(
+      Gazetteer::parse(option.substr(0, equals), read_text(path), lower, path));
 }
 
 TrainOptions train_options(const Options& o, Index sentences) {
@@ -156,6 +167,8 @@ void run(const Options& o) {
   features.format = o.format, features.boundary = o.boundary, features.min_count = o.min_count;
   if (!o.templates.empty())
     features.templates = read_text(o.templates), features.templates_name = o.templates;
+  for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
+  for (const auto& one : o.lower_gazetteers) features.gazetteers.push_back(read_gazetteer(one, true));
   { const AtomicFile probe(o.model); }  // a path that cannot be written shows now, not after the training
   Examples examples = read_examples(o.train, features);
   std::optional<Model> init;
@@ -213,6 +226,12 @@ void add_train(CLI::App& program) {
       "the input included (B01:%x[0,1]); macros: %x %lower %shape %prefix %suffix, and %t (test) and "
       "%m (match) with a pattern; without: a built-in set (word, neighbours, case, shape, "
       "affixes, other columns)");
+  app->add_option("--gazetteer", o->gazetteers,
+                  "NAME=FILE, a word list as a source of attributes, one entry a line, of one word or more; "
+                  "templates ask it by %gazetteer[row,column,NAME], which is B, I or O (the longest entry "
+                  "begins there, goes on, or there is none); the built-in ones ask about rows -1 to 1. The "
+                  "model holds the list. May come several times");
+  app->add_option("--gazetteer-lower", o->lower_gazetteers, "The same, compared in lower case");
   app->add_option("--loss", o->loss,
                   "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
                   "(averaged, Collins 2002)")

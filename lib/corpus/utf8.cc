@@ -103,6 +103,18 @@ char32_t to_lower(char32_t c) {
   return c;
 }
 
+void append_lower(std::string_view text, std::string& to) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view character = text.substr(at, character_size(text, at));
+    const char32_t c = code_point(character), lower = to_lower(c);
+    if (lower == c)
+      to.append(character);
+    else
+      append_utf8(to, lower);
+    at += character.size();
+  }
+}
+
 CharacterClass character_class(char32_t c) {
   if (between(c, '0', '9')) return CharacterClass::Digit;
   if (to_lower(c) != c) return CharacterClass::Upper;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "thalweg/core/error.h"
 #include "thalweg/corpus/utf8.h"
 
 namespace thalweg {
@@ -23,18 +24,6 @@ char* copy_text(const char* from, std::size_t size, char* to) {
   else
     std::memcpy(to, from, size);
   return to + size;
-}
-
-void append_lower(std::string_view text, std::string& to) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::string_view character = text.substr(at, character_size(text, at));
-    const char32_t c = code_point(character), lower = to_lower(c);
-    if (lower == c)
-      to.append(character);
-    else
-      append_utf8(to, lower);
-    at += character.size();
-  }
 }
 
 void append_shape(std::string_view text, std::string& to) {
@@ -84,17 +73,27 @@ std::size_t suffix_begin(std::string_view text, int n) {
 
 }  // namespace
 
-Featurizer::Featurizer(TemplateSet templates, Boundary boundary)
+Featurizer::Featurizer(TemplateSet templates, Boundary boundary, Gazetteers gazetteers)
     : has_templates_(true),
       templates_(std::move(templates)),
       boundary_(boundary),
-      marks_ends_(boundary == Boundary::None) {
+      marks_ends_(boundary == Boundary::None),
+      gazetteers_(std::move(gazetteers)) {
   compile(templates_.templates());
   if (templates_.pair_templates().empty()) return;
   Featurizer pairs;
   pairs.has_templates_ = true, pairs.templates_ = templates_, pairs.boundary_ = boundary;
+  pairs.gazetteers_ = gazetteers_;
   pairs.compile(templates_.pair_templates());
   pairs_ = std::make_shared<const Featurizer>(std::move(pairs));
+}
+
+const Gazetteer* Featurizer::find_list(const Source& source) const {
+  for (const auto& list : gazetteers_)
+    if (list->name() == source.argument) return list.get();
+  throw InputError(templates_.where(),
+                   "a template reads the gazetteer " + quoted(source.argument) + ", which is not there",
+                   "give it with --gazetteer " + source.argument + "=FILE");
 }
 
 Featurizer Featurizer::of_attributes() { return {}; }
@@ -102,7 +101,7 @@ Featurizer Featurizer::of_attributes() { return {}; }
 void Featurizer::compile(const std::vector<Template>& templates) {
   for (const Template& one : templates) {
     for (const Macro& macro : one.macros) {
-      sources_.push_back({macro.column, macro.kind, macro.length, macro.pattern});
+      sources_.push_back({macro.column, macro.kind, macro.length, macro.argument});
       first_row_ = std::min<Index>(first_row_, macro.row);
       last_row_ = std::max<Index>(last_row_, macro.row);
     }
@@ -110,7 +109,12 @@ void Featurizer::compile(const std::vector<Template>& templates) {
   std::sort(sources_.begin(), sources_.end());
   sources_.erase(std::unique(sources_.begin(), sources_.end()), sources_.end());
   uses_.resize(sources_.size());
-  for (const Source& source : sources_) patterns_.push_back(Pattern::parse(source.pattern));
+  for (const Source& source : sources_) {
+    const bool matches = source.kind == Macro::Kind::Test || source.kind == Macro::Kind::Match ||
+                         source.kind == Macro::Kind::LowerMatch;
+    patterns_.push_back(Pattern::parse(matches ? source.argument : ""));
+    lists_.push_back(source.kind == Macro::Kind::Gazetteer ? find_list(source) : nullptr);
+  }
   for (const Template& one : templates) compile(one);
   literals_size_ = literals_.size();
   literals_.resize(literals_size_ + kSlack);
@@ -122,7 +126,7 @@ void Featurizer::compile(const Template& one) {
     literals_ += one.literals[i];
     if (i < one.macros.size()) {
       const Macro& macro = one.macros[i];
-      const Source source{macro.column, macro.kind, macro.length, macro.pattern};
+      const Source source{macro.column, macro.kind, macro.length, macro.argument};
       const auto place = std::lower_bound(sources_.begin(), sources_.end(), source) - sources_.begin();
       piece.text = static_cast<std::size_t>((macro.row - first_row_) * std::ssize(sources_) + place);
       ++uses_[static_cast<std::size_t>(place)];
@@ -181,6 +185,7 @@ std::size_t Featurizer::fill_window(const Sentence& sentence, Index begin, Index
                                     AttributeBuffer& out) const {
   out.window_.clear();
   out.texts_.clear();
+  mark_rows(sentence, begin + first_row_, end + last_row_, out);
   for (Index row = begin + first_row_; row < end + last_row_; ++row) {
     if (row >= 0 && row < sentence.size())
       add_row(sentence, row, out);
@@ -192,6 +197,17 @@ std::size_t Featurizer::fill_window(const Sentence& sentence, Index begin, Index
     if (out.window_[i].size != kNone) size += uses_[i % sources_.size()] * out.window_[i].size;
   out.texts_.append(kSlack, '\0');
   return size;
+}
+
+// Asks the gazetteers about rows [begin, end), those of them that the sentence has.
+void Featurizer::mark_rows(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const {
+  out.marks_.resize(std::max(out.marks_.size(), lists_.size()));
+  out.marks_begin_ = std::max<Index>(0, begin);
+  for (std::size_t i = 0; i < lists_.size(); ++i) {
+    if (!lists_[i]) continue;
+    lists_[i]->mark(sentence, sources_[i].column, out.marks_begin_, std::min(end, sentence.size()),
+                    out.gazetteer_, out.marks_[i]);
+  }
 }
 
 void Featurizer::add_row(const Sentence& sentence, Index t, AttributeBuffer& out) const {
@@ -232,6 +248,10 @@ void Featurizer::add_row(const Sentence& sentence, Index t, AttributeBuffer& out
       case Macro::Kind::Test:
         texts.append(patterns_[i].find(cell) ? "true" : "false");
         out.window_.push_back({mapped, texts.size() - mapped});
+        break;
+      case Macro::Kind::Gazetteer:
+        texts.push_back(out.marks_[i][static_cast<std::size_t>(t - out.marks_begin_)]);
+        out.window_.push_back({mapped, 1});
         break;
       case Macro::Kind::Match: {
         const Pattern::Match match = patterns_[i].find(cell);

@@ -25,12 +25,19 @@ struct MacroName {
 };
 constexpr const char* kLength = ",n";
 constexpr const char* kPattern = ",\"pattern\"";
+constexpr const char* kName = ",NAME";
 constexpr std::array kMacros = {
-    MacroName{"x", Macro::Kind::Cell, nullptr},        MacroName{"lower", Macro::Kind::Lower, nullptr},
-    MacroName{"shape", Macro::Kind::Shape, nullptr},   MacroName{"prefix", Macro::Kind::Prefix, kLength},
-    MacroName{"suffix", Macro::Kind::Suffix, kLength}, MacroName{"t", Macro::Kind::Test, kPattern},
-    MacroName{"m", Macro::Kind::Match, kPattern},      MacroName{"X", Macro::Kind::Lower, nullptr},
-    MacroName{"T", Macro::Kind::Test, kPattern},       MacroName{"M", Macro::Kind::LowerMatch, kPattern},
+    MacroName{"x", Macro::Kind::Cell, nullptr},
+    MacroName{"lower", Macro::Kind::Lower, nullptr},
+    MacroName{"shape", Macro::Kind::Shape, nullptr},
+    MacroName{"prefix", Macro::Kind::Prefix, kLength},
+    MacroName{"suffix", Macro::Kind::Suffix, kLength},
+    MacroName{"t", Macro::Kind::Test, kPattern},
+    MacroName{"m", Macro::Kind::Match, kPattern},
+    MacroName{"X", Macro::Kind::Lower, nullptr},
+    MacroName{"T", Macro::Kind::Test, kPattern},
+    MacroName{"M", Macro::Kind::LowerMatch, kPattern},
+    MacroName{"gazetteer", Macro::Kind::Gazetteer, kName},
 };
 
 char ascii_lower(char c) { return static_cast<char>(to_lower(static_cast<unsigned char>(c))); }
@@ -56,7 +63,7 @@ std::string suggestion(std::string_view name) {
     if (shared > longest) best = &macro, longest = shared;
   }
   if (best) return fmt::format("did you mean %{}?", best->name);
-  return "there are %x, %lower, %shape, %prefix, %suffix, %t and %m";
+  return "there are %x, %lower, %shape, %prefix, %suffix, %t, %m and %gazetteer";
 }
 
 /// Recursive descent over one line; errors name the line and the column where it stands.
@@ -96,7 +103,8 @@ class LineParser {
     macro.column = number("the column", 0, TemplateSet::kMaxColumn, form);
     if (known->third) expect(',', form);
     if (known->third == kLength) macro.length = number("n", 1, TemplateSet::kMaxColumn, form);
-    if (known->third == kPattern) macro.pattern = pattern(form);
+    if (known->third == kPattern) macro.argument = pattern(form);
+    if (known->third == kName) macro.argument = name_of_list(form);
     expect(']', form);
     return macro;
   }
@@ -110,6 +118,14 @@ class LineParser {
     const std::string_view text = line_.substr(begin, at_ - begin);
     expect('"', form);
     Pattern::parse(text, where_);
+    return std::string(text);
+  }
+
+  std::string name_of_list(const std::string& form) {
+    const std::size_t end = std::min(line_.find(']', at_), line_.size());
+    const std::string_view text = line_.substr(at_, end - at_);
+    if (text.empty()) fail("a name expected", form);
+    at_ = end;
     return std::string(text);
   }
 

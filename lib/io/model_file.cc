@@ -49,16 +49,32 @@ FeatureIndex feature_index(const ArrayFile& file, const std::string& name, Index
   return {{offsets.begin(), offsets.end()}, {labels.begin(), labels.end()}};
 }
 
+constexpr std::string_view kExactList = "gazetteer/", kLowerList = "gazetteer-lower/";
+
+Gazetteers gazetteers(const ArrayFile& file) {
+  Gazetteers lists;
+  for (const ArrayRecord& record : file.records()) {
+    const bool lower = record.name.starts_with(kLowerList);
+    if (!lower && !record.name.starts_with(kExactList)) continue;
+    const std::string_view name = record.name.substr((lower ? kLowerList : kExactList).size());
+    lists.push_back(std::make_shared<const Gazetteer>(
+        Gazetteer::parse(name, file.text(record.name), lower, record.name)));
+  }
+  return lists;
+}
+
 Featurizer featurizer(const ArrayFile& file) {
   const auto boundary = file.array<std::uint32_t>("boundary", {1})[0];
   check(boundary <= 1, file, "boundary", "is neither 0 nor 1");
   const std::string_view text = file.text("templates");
   if (text.empty()) return Featurizer::of_attributes();
   try {
-    return Featurizer(TemplateSet::parse(text, "templates"),
-                      boundary == 0 ? Boundary::Marks : Boundary::None);
-  } catch (const InputError& error) {
-    throw ModelError(file.name(), std::string("array 'templates': ") + error.what(), kMend);
+    return Featurizer(TemplateSet::parse(text, "templates"), boundary == 0 ? Boundary::Marks : Boundary::None,
+                      gazetteers(file));
+  } catch (const ModelError&) {
+    throw;
+  } catch (const Error& error) {
+    throw ModelError(file.name(), std::string("array 'templates' or a gazetteer: ") + error.what(), kMend);
   }
 }
 
@@ -75,6 +91,9 @@ auto with_writer(const Model& model, Finish finish) {
   writer.add_text("templates", model.featurizer.has_templates() ? model.featurizer.templates().text()
                                                                 : std::string_view());
   writer.add("boundary", boundary);
+  for (const auto& list : model.featurizer.gazetteers()) {
+    writer.add_text(std::string(list->lower() ? kLowerList : kExactList) + list->name(), list->text());
+  }
   add(writer, "labels", model.labels.arrays());
   add(writer, "attributes", model.attributes.arrays());
   add(writer, "emissions", model.emissions);

@@ -39,7 +39,11 @@ std::vector<int> choose_heads(const TemplateSet& set, const std::vector<int>& ow
   const int n = static_cast<int>(set.templates().size());
   std::vector<std::set<std::pair<int, int>>> cells(static_cast<std::size_t>(n));
   for (int t = 0; t < n; ++t) {
-    for (const Macro& macro : set.templates()[t].macros) cells[t].emplace(macro.row, macro.column);
+    for (const Macro& macro : set.templates()[t].macros) {
+      // What a gazetteer says depends on the words around, too: on no cell that another template reads.
+      const bool listed = macro.kind == Macro::Kind::Gazetteer;
+      cells[t].emplace(macro.row, listed ? -1 - macro.column : macro.column);
+    }
   }
   // A head must be the cells themselves: an affix or a shape does not determine the word it was made of.
   auto is_plain = [&](int t) {

@@ -1,27 +1,59 @@
 #include "thalweg/pipeline/train.h"
 
+#include <set>
+
 #include "thalweg/core/error.h"
 
 namespace thalweg {
 namespace {
 
+TemplateSet built_in(Index columns, const Gazetteers& gazetteers) {
+  std::string text = TemplateSet::built_in(columns).text();
+  for (const auto& list : gazetteers) {
+    for (const char* row : {"-1", "0", "1"})
+      text += "U" + list->name() + "[" + row + "]=%gazetteer[" + row + ",0," + list->name() + "]\n";
+  }
+  return TemplateSet::parse(text, "built-in templates");
+}
+
+// A list that no template reads would be in the model for nothing.
+void check_used(const TemplateSet& templates, const Gazetteers& gazetteers) {
+  for (const auto& list : gazetteers) {
+    const std::string& name = list->name();
+    if (templates.text().find("," + name + "]") == std::string::npos) {
+      throw OptionError("gazetteer", "no template reads '" + name + "'",
+                        "add a line such as U" + name + ":%gazetteer[0,0," + name + "] to the templates");
+    }
+  }
+}
+
 // @param columns cells of a token, the label among them; @param where names the data in errors
 Featurizer make_featurizer(const FeatureOptions& options, Index columns, const std::string& where) {
-  if (options.format == Format::Attributes) return Featurizer::of_attributes();
+  if (options.format == Format::Attributes) {
+    if (!options.gazetteers.empty())
+      throw OptionError("gazetteer", "does not go with attribute files", "write its marks as attributes");
+    return Featurizer::of_attributes();
+  }
   if (columns < 2) {
     throw InputError(where, "a token has one column", "put its label behind it, after a space or tab");
   }
   TemplateSet templates = options.templates.empty()
-                              ? TemplateSet::built_in(columns - 1)
+                              ? built_in(columns - 1, options.gazetteers)
                               : TemplateSet::parse(options.templates, options.templates_name);
   templates.check_columns(columns - 1);
-  return Featurizer(std::move(templates), options.boundary);
+  check_used(templates, options.gazetteers);
+  return Featurizer(std::move(templates), options.boundary, options.gazetteers);
 }
 
 void check(const FeatureOptions& options) {
   if (options.min_count < 1) {
     throw OptionError("min-count", "is " + std::to_string(options.min_count) + ", must be >= 1",
                       "1 keeps every attribute");
+  }
+  std::set<std::string> names;
+  for (const auto& list : options.gazetteers) {
+    if (!names.insert(list->name()).second)
+      throw OptionError("gazetteer", "two are called '" + list->name() + "'", "give each a name of its own");
   }
 }
 

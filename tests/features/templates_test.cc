@@ -59,7 +59,7 @@ TEST_CASE("errors name line, column and the mend", "[features][templates]") {
   CHECK_THAT(refusal("U:%suf[0,0,3]"), ContainsSubstring("did you mean %suffix?"));
   CHECK_THAT(refusal("U:%Shpae[0,0]"), ContainsSubstring("did you mean %shape?"));
   CHECK_THAT(refusal("U:%q[0,0]"),
-             ContainsSubstring("there are %x, %lower, %shape, %prefix, %suffix, %t and %m"));
+             ContainsSubstring("there are %x, %lower, %shape, %prefix, %suffix, %t, %m and %gazetteer"));
   CHECK_THAT(refusal("U:100%"), ContainsSubstring("a lone % at column 6"));
   CHECK(refusal("U:%x") == "tpl:1: '[' expected at column 5; write %x[row,column]");
   CHECK(refusal("U:%x[0]") == "tpl:1: ',' expected at column 7; write %x[row,column]");

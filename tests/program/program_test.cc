@@ -326,6 +326,27 @@ TEST_CASE("evaluation follows conlleval and skips what tag puts in between", "[p
   CHECK(text["wer"].get<double>() == Approx(50));
 }
 
+TEST_CASE("transitions that read the input, patterns and word lists, from the command line", "[program]") {
+  const TemporaryFolder folder;
+  spill(folder / "tpl",
+        "U0:%x[0,0]\nU1:%t[0,0,\"^\\u\"]\nB\nB1:%gazetteer[0,0,towns]\nU2:%gazetteer[0,0,towns]\n");
+  spill(folder / "towns", "Old Dunmere Head\nTolbeck\n");
+  const std::string train = "thalweg train " + kNews + "train.txt --iterations 10 --templates " +
+                            (folder / "tpl") + " --model " + (folder / "m");
+  check_one_line_error(run(train + " 2>&1 >&2 | tail -1 >&2"), 1, "--gazetteer towns=FILE");
+  REQUIRE(run(train + " --gazetteer-lower towns=" + (folder / "towns")).code == 0);
+  const Result tagged = run("rm " + (folder / "towns") +
+                            "; printf 'in\nold\ndunmere\nhead\n' | thalweg tag --model " + (folder / "m"));
+  REQUIRE(tagged.code == 0);
+  CHECK(lines(tagged.out).size() == 4);
+  const json shown = json::parse(run("thalweg inspect --json --model " + (folder / "m")).out);
+  REQUIRE(shown["top_pairs"].size() > 0);
+  CHECK_THAT(shown["top_pairs"][0]["attribute"].get<std::string>(), ContainsSubstring("B1:"));
+  CHECK_THAT(shown["top_pairs"][0]["labels"].get<std::string>(), ContainsSubstring(" > "));
+  CHECK(run(train + " --gazetteer towns").code == 2);
+  CHECK(run(train + " --gazetteer towns=" + (folder / "nowhere")).code == 1);
+}
+
 TEST_CASE("Ctrl-C keeps what has been learnt", "[program]") {
   const TemporaryFolder folder;
   const Result r =

@@ -33,6 +33,9 @@ THALWEG_EXPORT std::string quoted(std::string_view text);
 /// itself. The result never has more UTF-8 bytes than the argument.
 THALWEG_EXPORT char32_t to_lower(char32_t c);
 
+/// Appends the text, every character mapped so.
+THALWEG_EXPORT void append_lower(std::string_view text, std::string& to);
+
 enum class CharacterClass { Lower, Upper, Digit, Other };
 
 /// By the same blocks as `to_lower`; digits are those of ASCII.

@@ -19,6 +19,7 @@
 #include "thalweg/corpus/corpus.h"
 #include "thalweg/corpus/vocabulary.h"
 #include "thalweg/features/dataset.h"
+#include "thalweg/features/gazetteer.h"
 #include "thalweg/features/pattern.h"
 #include "thalweg/features/templates.h"
 
@@ -61,13 +62,17 @@ class AttributeBuffer {
   std::vector<char> bytes_;              // what expanded names point into
   std::vector<Text> window_;             // [rows x sources], what macros read around the run
   std::string texts_;                    // their bytes
+  std::vector<std::string> marks_;  // [sources] of gazetteers, from the window's first row in the sentence
+  Index marks_begin_ = 0;           // that row
+  Gazetteer::Scratch gazetteer_;
 };
 
 /// Templates and a boundary rule, compiled; or the attributes as the file gives them. Immutable and
 /// thread-safe.
 class THALWEG_EXPORT Featurizer {
  public:
-  Featurizer(TemplateSet templates, Boundary boundary);
+  /// @throws InputError if a template names a gazetteer that is not there.
+  Featurizer(TemplateSet templates, Boundary boundary, Gazetteers gazetteers = {});
   /// For rows of `label attribute attribute ...`: the attributes themselves, with their values.
   static Featurizer of_attributes();
 
@@ -87,6 +92,7 @@ class THALWEG_EXPORT Featurizer {
   bool has_templates() const { return has_templates_; }
   const TemplateSet& templates() const { return templates_; }  ///< Empty with attribute rows.
   Boundary boundary() const { return boundary_; }
+  const Gazetteers& gazetteers() const { return gazetteers_; }
 
   /// The attributes of pairs, from B templates with macros: at t >= 1 those of the pair (t - 1, t). Null
   /// without such templates.
@@ -100,7 +106,7 @@ class THALWEG_EXPORT Featurizer {
     int column;
     Macro::Kind kind;
     int length;
-    std::string pattern;
+    std::string argument;
     auto operator<=>(const Source&) const = default;
   };
   struct Piece {
@@ -112,6 +118,8 @@ class THALWEG_EXPORT Featurizer {
   void compile(const std::vector<Template>& templates);
   void compile(const Template& one);
   std::size_t fill_window(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
+  const Gazetteer* find_list(const Source& source) const;
+  void mark_rows(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
   void add_row(const Sentence& sentence, Index t, AttributeBuffer& out) const;
   void add_outside_row(Index distance, AttributeBuffer& out) const;
   char* expand(std::span<const Piece> pieces, const AttributeBuffer::Text* window, const char* texts,
@@ -123,8 +131,10 @@ class THALWEG_EXPORT Featurizer {
   Boundary boundary_ = Boundary::Marks;
   bool marks_ends_ = false;  // with __BOS__ and __EOS__
   std::shared_ptr<const Featurizer> pairs_;
-  std::vector<Source> sources_;    // by column
-  std::vector<Pattern> patterns_;  // [sources], empty ones where there is none
+  std::vector<Source> sources_;          // by column
+  std::vector<Pattern> patterns_;        // [sources], empty ones where there is none
+  std::vector<const Gazetteer*> lists_;  // [sources], null where there is none
+  Gazetteers gazetteers_;
   std::vector<std::size_t> uses_;  // [sources], by how many pieces
   std::vector<Piece> pieces_;      // of all templates
   std::vector<std::size_t> ends_;  // [templates], of pieces_

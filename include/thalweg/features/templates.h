@@ -16,6 +16,8 @@
 ///     %suffix[row,column,n]  its last n characters
 ///     %t[row,column,"re"]    true or false: whether the pattern (features/pattern.h) is found in the cell
 ///     %m[row,column,"re"]    what it finds there: the longest of the first matches, or nothing
+///     %gazetteer[row,column,NAME]   B, I or O: whether an entry of a word list begins there, goes on, or
+///                            neither (features/gazetteer.h)
 ///     %X, %T, %M             as %x, %t and %m, the text then in lower case, as in Wapiti
 ///
 /// `B` asks for transitions between labels. With macros, as in `B01:%x[0,1]`, it makes an attribute of the
@@ -43,12 +45,12 @@ enum class Boundary {
 
 /// A macro of a template.
 struct Macro {
-  enum class Kind { Cell, Lower, Shape, Prefix, Suffix, Test, Match, LowerMatch };
+  enum class Kind { Cell, Lower, Shape, Prefix, Suffix, Test, Match, LowerMatch, Gazetteer };
   Kind kind;
   int row;
   int column;
-  int length = 0;         ///< n of a prefix or suffix.
-  std::string pattern{};  ///< Of a test or match.
+  int length = 0;          ///< n of a prefix or suffix.
+  std::string argument{};  ///< The pattern of a test or match, the name of a gazetteer.
 };
 
 /// One attribute template: literal_0 macro_0 literal_1 macro_1 ... literal_m.
@@ -77,6 +79,8 @@ class THALWEG_EXPORT TemplateSet {
   /// The B and * lines with macros, in order.
   const std::vector<Template>& pair_templates() const { return pair_templates_; }
   bool transitions() const { return transitions_; }  ///< Whether there is a B or * line without macros.
+
+  const std::string& where() const { return where_; }  ///< What errors call it.
 
   /// Columns that a row must have: one more than the largest any macro names.
   Index columns() const { return columns_; }

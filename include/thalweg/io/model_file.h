@@ -15,6 +15,10 @@
 ///
 /// | `pair-attributes/...` |                | the B names of attributes of pairs                          |
 /// | `pairs/offsets`, `/labels` | u32 [B+1], u32 [H] | FeatureIndex of (attribute, label pair) weights    |
+///
+/// with gazetteers, for each of them:
+///
+/// | `gazetteer/NAME` or `gazetteer-lower/NAME` | u8 | its entries, one a line                              |
 #pragma once
 
 #include <string>

@@ -25,6 +25,8 @@ struct FeatureOptions {
   std::string templates{};
   std::string templates_name = "templates";  ///< what errors call it
   Boundary boundary = Boundary::Marks;
+  /// Word lists for %gazetteer[row,column,NAME]. Built-in templates ask each about rows -1 to 1 of column 0.
+  Gazetteers gazetteers{};
   Index min_count = 1;  ///< attributes seen less often are left out, >= 1
 };
 
