@@ -167,6 +167,37 @@ void Featurizer::attributes(const Sentence& sentence, Index begin, Index end, At
   }
 }
 
+std::span<const Featurizer::Piece> Featurizer::pieces_of(std::size_t which) const {
+  const std::size_t first = which == 0 ? 0 : ends_[which - 1];
+  return std::span(pieces_).subspan(first, ends_[which] - first);
+}
+
+void Featurizer::attributes(const Sentence& sentence, std::span<const Request> requests,
+                            AttributeBuffer& out) const {
+  out.values_.clear();
+  out.ends_.assign(1, requests.size());
+  if (out.names_.size() < requests.size()) out.names_.resize(requests.size());
+  if (requests.empty()) return;
+  const Index begin = requests.front().token;
+  fill_window(sentence, begin, requests.back().token + 1, out);
+  const auto window = [&](const Request& r) {
+    return out.window_.data() + (r.token - begin) * std::ssize(sources_);
+  };
+  std::size_t bytes = requests.size() * literals_size_ + kSlack;
+  for (const Request& r : requests) {
+    for (const Piece& piece : pieces_of(r.which)) {
+      if (piece.text != kNone && window(r)[piece.text].size != kNone) bytes += window(r)[piece.text].size;
+    }
+  }
+  if (out.bytes_.size() < bytes) out.bytes_.resize(bytes);
+  char* to = out.bytes_.data();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    char* const stop = expand(pieces_of(requests[i].which), window(requests[i]), out.texts_.data(), to);
+    out.names_[i] = {to, stop == nullptr ? 0 : static_cast<std::size_t>(stop - to)};
+    if (stop != nullptr) to = stop;
+  }
+}
+
 // Writes one attribute; null if a text that it needs does not exist.
 char* Featurizer::expand(std::span<const Piece> pieces, const AttributeBuffer::Text* window,
                          const char* texts, char* to) const {

@@ -50,12 +50,13 @@ std::vector<std::string> Tagger::tag(std::initializer_list<std::string_view> wor
   return tag_words(*this, words);
 }
 
-Decoder::Decoder(const Tagger& tagger) : tagger_(tagger) {}
+Decoder::Decoder(const Tagger& tagger)
+    : tagger_(tagger), memo_(tagger.model().featurizer, tagger.model().attributes) {}
 
 void Decoder::read(const Sentence& sentence) {
   const Model& model = tagger_.model();
   data_.clear();
-  look_up_sentence(model.featurizer, sentence, model.attributes, scratch_, data_);
+  memo_.look_up(sentence, data_);
   look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch_, data_);
   chains_ = energies_.of(tagger_.parts_->chain, data_, 0, 1);
   minima_ready_ = sums_ready_ = false;

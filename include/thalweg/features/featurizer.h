@@ -84,6 +84,15 @@ class THALWEG_EXPORT Featurizer {
     attributes(sentence, 0, sentence.size(), out);
   }
 
+  /// One attribute of one token: that of the template of this number.
+  struct Request {
+    Index token;
+    std::size_t which;
+  };
+  /// Only the attributes asked for, as those of one token; an empty name where there is none.
+  /// @pre has_templates(), requests in the order of their tokens
+  void attributes(const Sentence& sentence, std::span<const Request> requests, AttributeBuffer& out) const;
+
   /// The cell that holds a token's label: the last, or with attribute rows the first.
   std::string_view label(const Sentence& sentence, Index t) const {
     return sentence.cell(t, has_templates_ ? sentence.columns(t) - 1 : 0);
@@ -124,6 +133,7 @@ class THALWEG_EXPORT Featurizer {
   void add_outside_row(Index distance, AttributeBuffer& out) const;
   char* expand(std::span<const Piece> pieces, const AttributeBuffer::Text* window, const char* texts,
                char* to) const;
+  std::span<const Piece> pieces_of(std::size_t which) const;
   void copy_attributes(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
 
   bool has_templates_ = false;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "thalweg/core/export.h"
+#include "thalweg/features/attribute_memo.h"
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sum_product.h"
 #include "thalweg/model/linear_chain.h"
@@ -78,7 +79,8 @@ class THALWEG_EXPORT Decoder {
 
   const Tagger& tagger_;
   Dataset data_;
-  FeatureScratch scratch_;
+  AttributeMemo memo_;
+  FeatureScratch scratch_;  // of pairs
   ChainEnergies energies_;
   ChainBlock<float> chains_;  // of the one sentence
   Couplings<float> minima_couplings_, sums_couplings_;
