@@ -30,9 +30,8 @@ detail::RowPlan raw(const SparseMatrix& rows, const SparseMatrix& pairs) {
           !rows.values.empty() || !pairs.values.empty()};
 }
 
-void end_row(SparseMatrix& m) { m.offsets.push_back(static_cast<Index>(m.columns.size())); }
-
 constexpr Index kRowsPerChunk = 1024;
+constexpr Index kSlack = 2;  // entries of a plan that are written beyond its end
 
 }  // namespace
 
@@ -50,9 +49,9 @@ SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const FoldedAttri
   dense_.assign(static_cast<std::size_t>((dense_rows_ + contexts) * stride_), 0.f);
   sparse_.resize(static_cast<std::size_t>(index.features()) - index.offsets[dense_rows_]);
   if (!data) return;
-  for (Index c = 0; c < contexts; ++c) add_to_plan(data->members, c, contexts_);
+  add_to_plan(data->members, 0, contexts, contexts_);
   for (Index p = 0; p < data->alone.rows(); ++p) {
-    add_to_plan(data->alone, p, positions_);
+    add_to_plan(data->alone, p, p + 1, positions_);
     for (std::uint32_t c : data->contexts.row(p)) {
       positions_.rows.columns.push_back(static_cast<std::uint32_t>(dense_rows_) + c);
     }
@@ -62,30 +61,50 @@ SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const FoldedAttri
 
 SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const SparseMatrix& rows)
     : SparseLinear(index, K) {
-  for (Index p = 0; p < rows.rows(); ++p) add_to_plan(rows, p, positions_);
+  add_to_plan(rows, 0, rows.rows(), positions_);
 }
 
-void SparseLinear::Plan::clear() {
-  for (SparseMatrix* m : {&rows, &pairs}) m->offsets.assign(1, 0), m->columns.clear(), m->values.clear();
+void SparseLinear::Plan::resize(Index row_count, Index pair_count, bool valued) {
+  rows.columns.resize(row_count), pairs.columns.resize(pair_count);
+  if (valued) rows.values.resize(row_count), pairs.values.resize(pair_count);
 }
 
-void SparseLinear::add_to_plan(const SparseMatrix& attributes, Index row, Plan& plan) const {
-  const auto columns = attributes.row(row);
-  const auto values = attributes.row_values(row);
-  const std::uint32_t first_pair = index_.offsets[dense_rows_];
-  for (std::size_t e = 0; e < columns.size(); ++e) {
-    const std::uint32_t a = columns[e];
-    if (static_cast<Index>(a) < dense_rows_) {
-      plan.rows.columns.push_back(a);
-      if (!values.empty()) plan.rows.values.push_back(values[e]);
-      continue;
+// Appends rows [begin, end). Whether an attribute has a whole row and how many pairs it has no processor can
+// predict: both lists are written at their ends each time, and the ends move where there is something.
+void SparseLinear::add_to_plan(const SparseMatrix& attributes, Index begin, Index end, Plan& plan) const {
+  const Index first = attributes.offsets[begin], entries = attributes.offsets[end] - first;
+  const std::uint32_t* const columns = attributes.columns.data() + first;
+  const float* const values = attributes.values.empty() ? nullptr : attributes.values.data() + first;
+  const std::uint32_t* const offsets = index_.offsets.data();
+  const auto dense_rows = static_cast<std::uint32_t>(dense_rows_);
+  const std::uint32_t first_pair = offsets[dense_rows];
+  const auto pairs_of = [&](std::uint32_t a) {
+    return (offsets[a + 1] - offsets[a]) & (0u - std::uint32_t{a >= dense_rows});
+  };
+  for (Index e = 0; e < entries; ++e) __builtin_prefetch(offsets + columns[e]);
+  Index all_pairs = 0;
+  for (Index e = 0; e < entries; ++e) all_pairs += pairs_of(columns[e]);
+  Index row = std::ssize(plan.rows.columns), pair = std::ssize(plan.pairs.columns);
+  plan.resize(row + entries + kSlack, pair + all_pairs + kSlack, values != nullptr);
+  std::uint32_t* const rows = plan.rows.columns.data();
+  std::uint32_t* const pairs = plan.pairs.columns.data();
+  Index e = 0;
+  for (Index p = begin; p < end; ++p) {
+    for (const Index stop = attributes.offsets[p + 1] - first; e < stop; ++e) {
+      const std::uint32_t a = columns[e], from = offsets[a] - first_pair, count = pairs_of(a);
+      rows[row] = a;
+      pairs[pair] = from, pairs[pair + 1] = from + 1;
+      for (std::uint32_t i = 2; i < count; ++i) pairs[pair + i] = from + i;
+      if (values) {
+        plan.rows.values[row] = values[e];
+        std::fill_n(plan.pairs.values.begin() + pair, count, values[e]);
+      }
+      row += a < dense_rows;
+      pair += count;
     }
-    for (std::uint32_t f = index_.offsets[a]; f < index_.offsets[a + 1]; ++f) {
-      plan.pairs.columns.push_back(f - first_pair);
-      if (!values.empty()) plan.pairs.values.push_back(values[e]);
-    }
+    plan.rows.offsets.push_back(row), plan.pairs.offsets.push_back(pair);
   }
-  end_row(plan.rows), end_row(plan.pairs);
+  plan.resize(row, pair, values != nullptr);
 }
 
 detail::SparseLayout SparseLinear::layout() const {
@@ -118,8 +137,14 @@ const SparseLinear::Plan& SparseLinear::plan_of(const Block& block, Index& begin
   begin = planned ? block.begin() : 0;
   if (planned) return positions_;
   static thread_local Plan plan;  // warm after the first sentences
-  plan.clear();
-  for (Index p = 0; p < block.positions(); ++p) add_to_plan(*block.attributes, block.begin() + p, plan);
+  plan.rows.clear(), plan.pairs.clear();
+  add_to_plan(*block.attributes, block.begin(), block.begin() + block.positions(), plan);
+  // A sentence's memory is asked for all at once, instead of a few rows ahead of the sums.
+  for (const std::uint32_t row : plan.rows.columns) {
+    const float* const weights = dense_.data() + static_cast<Index>(row) * stride_;
+    __builtin_prefetch(weights), __builtin_prefetch(weights + stride_ - 1);
+  }
+  for (const std::uint32_t pair : plan.pairs.columns) __builtin_prefetch(sparse_.data() + pair);
   return plan;
 }
 

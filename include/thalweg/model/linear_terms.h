@@ -48,12 +48,12 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   // Which rows and pairs of weights each position reads (lib/model/sparse_kernels.h says why).
   struct Plan {
     SparseMatrix rows, pairs;
-    void clear();
+    void resize(Index row_count, Index pair_count, bool valued);
   };
   detail::SparseLayout layout() const;
   detail::SparseTarget target();
   const Plan& plan_of(const Block& block, Index& begin) const;
-  void add_to_plan(const SparseMatrix& attributes, Index row, Plan& plan) const;
+  void add_to_plan(const SparseMatrix& attributes, Index begin, Index end, Plan& plan) const;
   void pull_back_all(Table<const float> gradient, std::span<double> into, int threads) const;
 
   const FeatureIndex& index_;
