@@ -23,34 +23,18 @@ struct Options {
   Format format = Format::Columns;
 };
 
-constexpr std::size_t kBatch = 256;  // sentences in memory at once
+constexpr Index kBatch = 256;  // sentences read at a time
+constexpr Index kPiece = 8;    // sentences that a thread takes
 
-// A block of the input, copied so that many can be worked on together. One without tokens goes out as it
-// came.
+// A block of the input and what becomes of it.
 struct Block {
-  struct Line {
-    std::size_t begin, size, ending;
-    bool token;
-  };
-  std::string text;
-  std::vector<Line> lines;
-  Corpus corpus;  // one sentence, or none
+  CorpusReader::Block in;
+  bool bad = false;
   std::string out;
 
-  void take(const CorpusReader& reader) {
-    text.clear(), lines.clear(), out.clear();
-    corpus = Corpus();
-    for (const CorpusReader::Line& line : reader.lines()) {
-      lines.push_back({text.size(), line.text.size(), line.ending.size(), line.token >= 0});
-      text.append(line.text).append(line.ending);
-    }
-    if (reader.sentence().size() > 0) corpus.add(reader.sentence());
-  }
-  std::string_view content(const Line& line) const {
-    return std::string_view(text).substr(line.begin, line.size);
-  }
-  std::string_view ending(const Line& line) const {
-    return std::string_view(text).substr(line.begin + line.size, line.ending);
+  // One that is bad or without tokens goes out as it came.
+  void copy() {
+    for (const CorpusReader::Line& line : in.lines()) (out += line.text) += line.ending;
   }
 };
 
@@ -58,18 +42,18 @@ struct Block {
 void write_columns(Block& block, const Tagger& tagger, std::span<const Label> labels,
                    Table<const float> marginals, Format format) {
   Index t = 0;
-  for (const Block::Line& line : block.lines) {
-    const std::string_view content = block.content(line);
-    block.out += content;
-    if (line.token) {
-      const char separator = format == Format::Attributes || content.find('\t') != content.npos ? '\t' : ' ';
+  for (const CorpusReader::Line& line : block.in.lines()) {
+    block.out += line.text;
+    if (line.token >= 0) {
+      const bool tabs = format == Format::Attributes || line.text.find('\t') != line.text.npos;
+      const char separator = tabs ? '\t' : ' ';
       (block.out += separator) += tagger.label(labels[t]);
       if (marginals.data) {
         fmt::format_to(std::back_inserter(block.out), "{}{:.6f}", separator, marginals[t][labels[t]]);
       }
       ++t;
     }
-    block.out += block.ending(line);
+    block.out += line.ending;
   }
 }
 
@@ -87,7 +71,7 @@ std::size_t type_number(const Tagger& tagger, std::string_view type) {
 void write_pretty(Block& block, const Tagger& tagger, std::span<const Label> labels) {
   std::vector<std::string_view> names;
   for (Label l : labels) names.push_back(tagger.label(l));
-  const Sentence sentence = block.corpus[0];
+  const Sentence& sentence = block.in.sentence();
   const bool coloured = colours(STDOUT_FILENO);
   Index at = 0;
   auto words = [&](Index end) {
@@ -110,16 +94,18 @@ void write_pretty(Block& block, const Tagger& tagger, std::span<const Label> lab
 
 void end_sentence(Block& block) {  // copies of a sentence must not run together
   if (!block.out.ends_with('\n')) block.out += '\n';
-  const bool closed = !block.lines.empty() && !block.lines.back().token;
+  const auto lines = block.in.lines();
+  const bool closed = !lines.empty() && lines.back().token < 0;
   if (!closed) block.out += '\n';
 }
 
 void tag(Block& block, const Tagger& tagger, Decoder& decoder, std::vector<Minimum>& best, const Options& o) {
-  if (block.corpus.size() == 0) {
-    if (!o.pretty) block.out = block.text;
+  block.out.clear();
+  if (block.bad || block.in.sentence().size() == 0) {
+    if (!o.pretty) block.copy();
     return;
   }
-  decoder.read(block.corpus[0]);
+  decoder.read(block.in.sentence());
   const double free_energy = o.energy || o.marginals ? decoder.free_energy() : 0;
   const Table<const float> marginals = o.marginals ? decoder.marginals() : Table<const float>{};
   if (o.nbest > 0) {
@@ -152,52 +138,99 @@ void check_columns(const CorpusReader& reader, const Tagger& tagger, const Optio
       o.format == Format::Columns ? "give it the columns it was trained on" : "use --format columns");
 }
 
+// Reads blocks in batches and writes them out in their order.
+class Stream {
+ public:
+  struct Batch {
+    std::vector<Block> blocks = std::vector<Block>(kBatch);
+    Index filled = 0;
+  };
+
+  Stream(const Options& options, const Tagger& tagger)
+      : options_(options), tagger_(tagger), reader_(options.file, options.format) {}
+
+  // Up to kBatch blocks; fewer at the end or at a failure, before which all still goes out.
+  void read(Batch& batch) {
+    for (batch.filled = 0; batch.filled < kBatch; ++batch.filled) {
+      Block& block = batch.blocks[static_cast<std::size_t>(batch.filled)];
+      try {
+        block.bad = false;
+        more_ = more_ && reader_.next_block();
+        if (more_) check_columns(reader_, tagger_, options_);
+      } catch (const InputError& error) {
+        options_.keep_going ? report(error) : fail();
+        block.bad = true;
+      } catch (const IoError&) {
+        fail();
+      }
+      if (!more_) return;
+      reader_.take(block.in);
+    }
+  }
+
+  void write(const Batch& batch) {
+    for (Index i = 0; i < batch.filled; ++i) out_ << batch.blocks[static_cast<std::size_t>(i)].out;
+    if (options_.file == "-" && is_terminal(STDIN_FILENO)) out_.flush();
+  }
+
+  void finish() {
+    out_.flush();
+    if (failure_) std::rethrow_exception(failure_);
+    if (bad_)
+      throw InputError(reader_.text().name(), "some sentences were passed through untagged", "see above");
+  }
+
+ private:
+  void report(const InputError& error) {
+    fmt::print(stderr, "thalweg: {}\n", error.what());
+    bad_ = true;
+  }
+  void fail() { failure_ = std::current_exception(), more_ = false; }
+
+  const Options& options_;
+  const Tagger& tagger_;
+  CorpusReader reader_;
+  Output out_;
+  bool more_ = true, bad_ = false;
+  std::exception_ptr failure_;
+};
+
+void check(const Options& o, const Tagger& tagger) {
+  if (tagger.model().featurizer.has_templates() != (o.format == Format::Attributes)) return;
+  throw OptionError("format",
+                    "does not fit the model, which reads " +
+                        std::string(o.format == Format::Attributes ? "columns" : "attributes"),
+                    "leave --format as in training");
+}
+
 void run(const Options& o) {
   if (o.threads < 1)
     throw OptionError("threads", fmt::format("is {}, must be >= 1", o.threads), "1 is the default");
   if (o.nbest < 0) throw OptionError("nbest", fmt::format("is {}, must be >= 0", o.nbest), "0 turns it off");
   const Tagger tagger = Tagger::load(o.model);
-  if (tagger.model().featurizer.has_templates() == (o.format == Format::Attributes)) {
-    throw OptionError("format",
-                      "does not fit the model, which reads " +
-                          std::string(o.format == Format::Attributes ? "columns" : "attributes"),
-                      "leave --format as in training");
-  }
-  CorpusReader reader(o.file, o.format);
-  Output out;
-  std::vector<Block> batch(kBatch);
+  check(o, tagger);
   std::vector<Decoder> decoders;
   for (int slot = 0; slot < o.threads; ++slot) decoders.emplace_back(tagger);
   std::vector<std::vector<Minimum>> best(decoders.size());
-  bool bad = false;
-  for (bool more = true; more;) {
-    std::size_t filled = 0;
-    std::exception_ptr failure;
-    while (filled < kBatch && more && !failure) {
-      try {
-        more = reader.next_block();
-        if (more) check_columns(reader, tagger, o);
-        if (more) batch[filled++].take(reader);
-      } catch (const InputError& error) {
-        if (!o.keep_going) {
-          failure = std::current_exception();  // what came before still goes out
-          continue;
-        }
-        fmt::print(stderr, "thalweg: {}\n", error.what());
-        bad = true;
-        batch[filled].take(reader);
-        batch[filled++].corpus = Corpus();
-      }
-    }
-    parallel_chunks(static_cast<Index>(filled), 8, o.threads, [&](Index begin, Index end, int slot) {
-      for (Index i = begin; i < end; ++i) tag(batch[i], tagger, decoders[slot], best[slot], o);
+
+  Stream stream(o, tagger);
+  Stream::Batch done, current, next;
+  // With more threads than one, the first piece of work is to write the batch before and read the one behind.
+  const Index ahead = o.threads > 1;
+  for (stream.read(current); current.filled > 0; std::swap(current, next)) {
+    parallel_chunks(ahead + chunk_count(current.filled, kPiece), 1, o.threads, [&](Index i, Index, int slot) {
+      if (i < ahead) return stream.write(done), stream.read(next);
+      const Index begin = (i - ahead) * kPiece, end = std::min(begin + kPiece, current.filled);
+      for (Index b = begin; b < end; ++b) tag(current.blocks[b], tagger, decoders[slot], best[slot], o);
     });
-    for (std::size_t i = 0; i < filled; ++i) out << batch[i].out;
-    if (failure) out.flush(), std::rethrow_exception(failure);
-    if (o.file == "-" && is_terminal(STDIN_FILENO)) out.flush();
+    if (ahead) {
+      std::swap(done, current);
+    } else {
+      stream.write(current), stream.read(next);
+    }
   }
-  out.flush();
-  if (bad) throw InputError(reader.text().name(), "some sentences were passed through untagged", "see above");
+  stream.write(done);
+  stream.finish();
 }
 
 constexpr const char* kHelp = R"(Label sentences with a model.

@@ -47,7 +47,7 @@ Index count_cells(std::string_view line) {
 
 bool CorpusReader::next() {
   while (next_block())
-    if (sentence_.size() > 0) return true;
+    if (block_.sentence_.size() > 0) return true;
   return false;
 }
 
@@ -74,42 +74,42 @@ bool CorpusReader::next_block() {
   if (error) drop_tokens();
   publish();
   if (error) throw InputError(*error);
-  return !lines_.empty();
+  return !block_.lines_.empty();
 }
 
 void CorpusReader::clear() {
-  buffer_.clear();
+  block_.buffer_.clear();
   raw_.clear();
-  lines_.clear();
+  block_.lines_.clear();
   drop_tokens();
 }
 
 void CorpusReader::drop_tokens() {
   for (RawLine& line : raw_) line.token = -1;
   pending_ = 0;
-  cells_.clear();
-  values_.clear();
-  row_ends_.clear();
+  block_.cells_.clear();
+  block_.values_.clear();
+  block_.row_ends_.clear();
   weighted_ = false;
 }
 
 void CorpusReader::keep_line() {
-  const std::size_t begin = buffer_.size();
+  const std::size_t begin = block_.buffer_.size();
   append(text_.line());
   append(text_.ending());
   raw_.push_back({begin, text_.line().size(), text_.ending().size(), -1});
 }
 
 void CorpusReader::append(std::string_view bytes) {
-  if (bytes.size() > std::numeric_limits<std::uint32_t>::max() - buffer_.size())
+  if (bytes.size() > std::numeric_limits<std::uint32_t>::max() - block_.buffer_.size())
     throw InputError(text_.where(), "a sentence of more than 4 GiB", "put blank lines between sentences");
-  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  block_.buffer_.insert(block_.buffer_.end(), bytes.begin(), bytes.end());
 }
 
 void CorpusReader::add_line() {
   const std::size_t line = raw_.size() - 1;
   if (format_ == Format::Attributes) return add_attributes(line);
-  if (row_ends_.empty() && view(line).starts_with("# ")) {
+  if (block_.row_ends_.empty() && view(line).starts_with("# ")) {
     ++pending_;
     return;
   }
@@ -123,14 +123,14 @@ void CorpusReader::settle_comments(Index columns) {
   if (columns_ > 0) columns = columns_;
   const std::size_t lines = std::exchange(pending_, 0);
   for (std::size_t line = 0; line < lines; ++line)
-    if (!row_ends_.empty() || count_cells(view(line)) == columns) add_columns(line);
+    if (!block_.row_ends_.empty() || count_cells(view(line)) == columns) add_columns(line);
 }
 
 void CorpusReader::add_columns(std::size_t line) {
   const RawLine& raw = raw_[line];
   Index columns = 0;
   for_each_cell(view(line), [&](std::size_t begin, std::size_t end) {
-    cells_.push_back(
+    block_.cells_.push_back(
         {static_cast<std::uint32_t>(raw.begin + begin), static_cast<std::uint32_t>(end - begin)});
     ++columns;
   });
@@ -149,14 +149,15 @@ void CorpusReader::add_attributes(std::size_t line) {
   const std::size_t end = raw_[line].begin + raw_[line].size;
   std::size_t begin = raw_[line].begin;
   const auto field_end = [&] {
-    return static_cast<std::size_t>(std::find(buffer_.begin() + begin, buffer_.begin() + end, '\t') -
-                                    buffer_.begin());
+    return static_cast<std::size_t>(
+        std::find(block_.buffer_.begin() + begin, block_.buffer_.begin() + end, '\t') -
+        block_.buffer_.begin());
   };
   std::size_t tab = field_end();
   if (tab == begin)
     throw InputError(where(line), "a token without a label", "begin the line with a label and a tab");
   add_name(begin, tab);
-  values_.push_back(1);
+  block_.values_.push_back(1);
   while (tab < end) {
     begin = tab + 1;
     tab = field_end();
@@ -165,17 +166,17 @@ void CorpusReader::add_attributes(std::size_t line) {
   end_token(line);
 }
 
-// attribute[:value] in bytes [begin, end) of buffer_.
+// attribute[:value] in bytes [begin, end) of block_.buffer_.
 void CorpusReader::add_attribute(std::size_t begin, std::size_t end, std::size_t line) {
   std::size_t colon = begin;
-  while (colon < end && buffer_[colon] != ':') colon += is_escape(colon, end) ? 2 : 1;
+  while (colon < end && block_.buffer_[colon] != ':') colon += is_escape(colon, end) ? 2 : 1;
   if (colon == begin)
     throw InputError(where(line), "an attribute without a name", "write a plain colon as \\:");
   add_name(begin, colon);
   float value = 1;
   if (colon < end) {
-    const char* first = buffer_.data() + colon + 1;
-    const char* last = buffer_.data() + end;
+    const char* first = block_.buffer_.data() + colon + 1;
+    const char* last = block_.buffer_.data() + end;
     double number = 0;
     const auto [stop, error] = std::from_chars(first, last, number);
     value = static_cast<float>(number);
@@ -184,42 +185,50 @@ void CorpusReader::add_attribute(std::size_t begin, std::size_t end, std::size_t
                        "write it like 0.5, or a colon that is part of the attribute as \\:");
   }
   weighted_ |= value != 1;
-  values_.push_back(value);
+  block_.values_.push_back(value);
 }
 
 bool CorpusReader::is_escape(std::size_t at, std::size_t end) const {
-  return buffer_[at] == '\\' && at + 1 < end && (buffer_[at + 1] == ':' || buffer_[at + 1] == '\\');
+  return block_.buffer_[at] == '\\' && at + 1 < end &&
+         (block_.buffer_[at + 1] == ':' || block_.buffer_[at + 1] == '\\');
 }
 
-// A cell of bytes [begin, end) of buffer_; if there are escapes, of a copy without them at its end.
+// A cell of bytes [begin, end) of block_.buffer_; if there are escapes, of a copy without them at its end.
 void CorpusReader::add_name(std::size_t begin, std::size_t end) {
-  if (std::memchr(buffer_.data() + begin, '\\', end - begin) != nullptr) {
-    const std::size_t copy = buffer_.size();
+  if (std::memchr(block_.buffer_.data() + begin, '\\', end - begin) != nullptr) {
+    const std::size_t copy = block_.buffer_.size();
     for (std::size_t at = begin; at < end; ++at) {
-      const char c = buffer_[at += is_escape(at, end)];
+      const char c = block_.buffer_[at += is_escape(at, end)];
       append({&c, 1});
     }
-    begin = copy, end = buffer_.size();
+    begin = copy, end = block_.buffer_.size();
   }
-  cells_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin)});
+  block_.cells_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin)});
 }
 
 void CorpusReader::end_token(std::size_t line) {
-  raw_[line].token = static_cast<Index>(row_ends_.size());
-  row_ends_.push_back(static_cast<std::uint32_t>(cells_.size()));
+  raw_[line].token = static_cast<Index>(block_.row_ends_.size());
+  block_.row_ends_.push_back(static_cast<std::uint32_t>(block_.cells_.size()));
 }
 
 // Only now do the buffers stand still.
 void CorpusReader::publish() {
   for (const RawLine& raw : raw_) {
-    const char* first = buffer_.data() + raw.begin;
-    lines_.push_back({{first, raw.size}, {first + raw.size, raw.ending}, raw.token});
+    const char* first = block_.buffer_.data() + raw.begin;
+    block_.lines_.push_back({{first, raw.size}, {first + raw.size, raw.ending}, raw.token});
   }
-  sentence_ = {buffer_.data(), cells_.data(), row_ends_, weighted_ ? values_.data() : nullptr};
+  block_.sentence_ = {block_.buffer_.data(), block_.cells_.data(), block_.row_ends_,
+                      weighted_ ? block_.values_.data() : nullptr};
+}
+
+void CorpusReader::take(Block& into) {
+  std::swap(block_, into);
+  block_.lines_.clear();
+  block_.sentence_ = {};
 }
 
 std::string_view CorpusReader::view(std::size_t line) const {
-  return {buffer_.data() + raw_[line].begin, raw_[line].size};
+  return {block_.buffer_.data() + raw_[line].begin, raw_[line].size};
 }
 
 std::string CorpusReader::where(std::size_t line) const { return place(text_.name(), first_line_ + line); }

@@ -60,9 +60,27 @@ class THALWEG_EXPORT CorpusReader {
   /// its text and ending, are the file byte for byte, but for a byte order mark.
   bool next_block();
 
-  const Sentence& sentence() const { return sentence_; }
+  /// A block by itself, for programs that have many in hand.
+  class Block {
+   public:
+    const Sentence& sentence() const { return sentence_; }
+    std::span<const Line> lines() const { return lines_; }
+
+   private:
+    friend class CorpusReader;
+    std::vector<char> buffer_;  // the lines, each with attribute names without their escapes behind it
+    std::vector<Cell> cells_;
+    std::vector<float> values_;  // beside cells_, for attributes
+    std::vector<std::uint32_t> row_ends_;
+    std::vector<Line> lines_;
+    Sentence sentence_;
+  };
+  /// Moves the block out, its views intact, and takes the memory of `into` for the next: nothing is copied.
+  void take(Block& into);
+
+  const Sentence& sentence() const { return block_.sentence_; }
   /// The block's lines: comments, tokens, and the blank line that ended it.
-  std::span<const Line> lines() const { return lines_; }
+  std::span<const Line> lines() const { return block_.lines_; }
   std::uint64_t first_line() const { return first_line_; }  ///< Number of lines()[0].
   const TextReader& text() const { return text_; }          ///< Name and byte order mark of the file.
 
@@ -94,15 +112,10 @@ class THALWEG_EXPORT CorpusReader {
   std::uint64_t columns_line_ = 0;  // the line that said so
 
   // The block, reused from one to the next.
-  std::vector<char> buffer_;  // the lines, each with attribute names without their escapes behind it
+  Block block_;
   std::vector<RawLine> raw_;
   std::size_t pending_ = 0;  // leading lines that begin with "# "
-  std::vector<Cell> cells_;
-  std::vector<float> values_;  // beside cells_, for attributes
-  bool weighted_ = false;      // whether a value is not 1
-  std::vector<std::uint32_t> row_ends_;
-  std::vector<Line> lines_;
-  Sentence sentence_;
+  bool weighted_ = false;    // whether a value is not 1
   std::uint64_t first_line_ = 0;
 };
 
