@@ -258,6 +258,11 @@ void measure_tagging(const thalweg::Tagger& tagger, const thalweg::Corpus& corpu
               }
             });
   };
+  measure_decoder("10-best", 1, [](thalweg::Decoder& d) {
+    std::vector<thalweg::Minimum> found;
+    d.k_lowest(10, found);
+    benchmark::DoNotOptimize(found.data());
+  });
   for (const int threads : {1, 2}) {
     measure_decoder("tag", threads,
                     [](thalweg::Decoder& d) { benchmark::DoNotOptimize(d.minimize().data()); });
@@ -266,6 +271,30 @@ void measure_tagging(const thalweg::Tagger& tagger, const thalweg::Corpus& corpu
       benchmark::DoNotOptimize(d.marginals().data);
     });
   }
+}
+
+// From attribute numbers, a sentence at a time, to label numbers.
+void measure_decoding(const thalweg::Model& model, const thalweg::Corpus& corpus) {
+  measure("tag from numbers<1>", corpus.tokens(), 1, [&](benchmark::State& state) {
+    thalweg::Dataset data;
+    thalweg::FeatureScratch scratch;
+    for (Index n = 0; n < corpus.size(); ++n)
+      look_up_sentence(model.featurizer, corpus[n], model.attributes, scratch, data);
+    const thalweg::LinearChain chain(model);
+    thalweg::Couplings<float> couplings;
+    couplings.prepare_minima(chain.pairwise(), chain.labels());
+    thalweg::MinSum<float> minima;
+    thalweg::TableBuffer<float> unary;
+    std::vector<thalweg::Label> y;
+    for (auto _ : state) {
+      for (Index n = 0; n < data.size(); ++n) {
+        const thalweg::Block block{std::span(data.sequences).subspan(n, 2), &data.attributes};
+        chain.unary(block, unary.resize(block.positions(), chain.labels()));
+        y.resize(static_cast<std::size_t>(block.positions()));
+        benchmark::DoNotOptimize(minima.minimize({unary, chain.pairwise(), {}}, couplings, y));
+      }
+    }
+  });
 }
 
 void run() {
@@ -296,6 +325,7 @@ void run() {
   measure_reading(texts.train, tokens);
   measure_gradient(training, crf, w);
   measure_tagging(tagger, corpus, crf, sentences);
+  measure_decoding(tagger.model(), corpus);
   benchmark::RunSpecifiedBenchmarks();
 }
 

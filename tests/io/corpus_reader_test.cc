@@ -230,3 +230,20 @@ TEST_CASE("CoNLL-2000 with the tutorial's templates gives the known counts", "[i
     CHECK(static_cast<unsigned>(std::unique(pairs.begin(), pairs.end()) - pairs.begin()) == pairs_known);
   }
 }
+
+TEST_CASE("a block taken from its reader stays as it was", "[io][corpus_reader]") {
+  const char* text = "the DT\ncat NN\n\nsat VB\n";
+  CorpusReader reader(TextReader::of_memory(text, "test"), Format::Columns);
+  CorpusReader::Block first, second;
+  REQUIRE(reader.next_block());
+  reader.take(first);
+  CHECK(reader.sentence().size() == 0);
+  CHECK(reader.lines().empty());
+  REQUIRE(reader.next_block());
+  reader.take(second);
+  CHECK(!reader.next_block());
+  CHECK(first.sentence().size() == 2);
+  CHECK(first.sentence().cell(1, 0) == "cat");
+  CHECK(first.lines()[2].ending == "\n");
+  CHECK(second.sentence().cell(0, 1) == "VB");
+}
