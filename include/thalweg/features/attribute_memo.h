@@ -2,8 +2,7 @@
 /// A memory in front of a vocabulary: what was looked up once need not be spelled out again.
 ///
 ///     AttributeMemo memo(featurizer, attributes);
-///     while (reader.next()) memo.look_up(reader.sentence(), data);  // as look_up_sentence, five times as
-///     fast
+///     while (reader.next()) memo.look_up(reader.sentence(), data);  // as look_up_sentence
 ///
 /// An attribute is a function of the cells that its template reads, and text repeats itself: of the words of
 /// running text nearly all were there before, and of pairs and triples of parts of speech likewise. So the
