@@ -27,7 +27,7 @@ struct Options {
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
-  double beta = 1, gap = 1e-4, aggressiveness = 1;
+  double beta = 1, gap = 1e-5, aggressiveness = 1;
   Index iterations = 0, min_count = 1, patience = 20, memory = 6;
   bool all_features = false, json = false;
   Boundary boundary = Boundary::Marks;

@@ -61,7 +61,7 @@ Solver choose(const Model& model, const Dataset& data, const TrainOptions& o) {
 void validate(const TrainOptions& o) {
   require(o.c2 >= 0 && std::isfinite(o.c2), "c2", o.c2, "finite and >= 0", "1 is the usual start");
   require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and >= 0", "0 turns it off");
-  require(o.gap >= 0 && std::isfinite(o.gap), "gap", o.gap, "finite and >= 0", "1e-4 is the default");
+  require(o.gap >= 0 && std::isfinite(o.gap), "gap", o.gap, "finite and >= 0", "1e-5 is the default");
   require(o.aggressiveness > 0 && std::isfinite(o.aggressiveness), "aggressiveness", o.aggressiveness,
           "finite and > 0", "1 is the default");
   require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",

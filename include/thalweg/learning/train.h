@@ -39,7 +39,7 @@ struct TrainOptions {
   double c1 = 0;
   /// Stop when the objective is certified to be within this share of its optimum, >= 0; for solvers with a
   /// dual.
-  double gap = 1e-4;
+  double gap = 1e-5;
   /// Bound on iterations (passes for online solvers), >= 1; 0 takes the solver's own: 1000 for Lbfgs, 60 for
   /// ExponentiatedGradient (after which Auto goes on with Lbfgs), 10 for
   /// the perceptron's two.
