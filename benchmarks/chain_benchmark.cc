@@ -152,7 +152,7 @@ void sample(benchmark::State& state) {
   });
 }
 
-// A third of the pairs forbidden, which takes sums to the domain of logarithms (inference/couplings.h).
+// A third of the pairs forbidden, which has the forward pass checked (inference/couplings.h).
 constexpr double kForbidden = 1.0 / 3;
 
 template <class R>

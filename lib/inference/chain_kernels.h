@@ -50,11 +50,14 @@ template <class R>
 struct ChainKernels {
   std::ptrdiff_t (*stride)(std::ptrdiff_t labels);
 
-  /// table [K x K] -> exp(-(beta e - offset)), both orientations, padded with 0. Returns the offset.
+  /// table [K x K] -> exp(-(beta e - offset)), both orientations, padded with 0. Returns the offset. What is
+  /// forbidden, and nothing else, becomes 0.
   double (*exponentiate)(const R* energies, std::ptrdiff_t labels, std::ptrdiff_t stride, R beta, R* table,
                          R* transposed);
   SumKernels<R> scaled;  ///< rows are probabilities, divided by their sum at every position
-  SumKernels<R> log;     ///< rows are logarithms; tables hold -beta e padded with -infinity, offsets are 0
+  /// `scaled.forward` for tables that forbid or spread widely: NaN where it cannot vouch for the result.
+  double (*checked_forward)(const ChainPass<R>& pass);
+  SumKernels<R> log;  ///< rows are logarithms; tables hold -beta e padded with -infinity, offsets are 0
 
   /// Forward minima: forward[t][j] + base[t / kRebase] is the lowest energy of a prefix that ends in j at t.
   /// `factor` is one row of scratch, as in the next.

@@ -157,7 +157,57 @@ struct LogProduct {
   double value() const { return logs + std::log(product); }
 };
 
-template <class R, int N, int W>
+// The checked forward pass. An entry of a new row, before the row is divided by its sum, must be a true zero
+// (its label is forbidden, or no label of the row before may precede it) or at least `kFloor`; then every row
+// has the right support and full relative precision:
+//
+// Let d be the least normal number and f the floor; d / f is 1e-11 in float, 1e-27 in double, far below
+// rounding. Table and unary factors are at most 1 and rows sum to 1, so an entry's sum over predecessors is
+// at least f too. What it lacks is at most d for table entries that were raised to d (see `exponentiate`) and
+// d for each product that underflows: K d / f of itself. By induction every row is right.
+//
+// The backward messages need no check. With the sum s of a forward row before it is divided, s >= f, and
+// sum_j alpha[j] beta[j] = 1 at each position:
+// - Nothing overflows: beta[j] <= 1 / alpha[j] <= K / f where alpha[j] > 0, and where alpha[j] = 0, j has
+//   probability 0 and is left out of what goes on to the position before, which else could grow for ever.
+// - What underflows may be lost. All is linear and nonnegative, so a loss is labellings left out, and its
+//   worth is their probability: a lost beta[j] < d is worth alpha[j] d, one position's together d at most; a
+//   lost factor[j] beta[j] is worth d / s each, K d / f together, as are the products with table entries.
+// So the labellings lost in T positions are worth less than 3 T K d / f together, which rounding of as many
+// sums exceeds a thousand times.
+template <class R>
+inline constexpr R kFloor = sizeof(R) == 4 ? R(1e-27) : R(1e-280);
+
+// Whether some i has a[i] > 0 and m[i] > 0.
+template <class R>
+[[gnu::always_inline]] inline bool meet(const R* a, const R* m, ptrdiff_t S) {
+  for (ptrdiff_t j = 0; j < S; ++j) {
+    if (a[j] > 0 && m[j] > 0) return true;
+  }
+  return false;
+}
+
+template <class R, int N>
+[[gnu::always_inline]] inline bool above_floor(const R* row, ptrdiff_t K, ptrdiff_t S) {
+  using X = Vec<R, N>;
+  auto low = X::keep(X::load(row + S - N), K - (S - N), R(1));
+  for (ptrdiff_t j = 0; j + N < S; j += N) low = X::min(low, X::load(row + j));
+  return X::lowest(low) >= kFloor<R>;
+}
+
+// Whether all of row t that is below the floor is a true zero.
+template <class R>
+bool true_zeros(const ChainPass<R>& p, ptrdiff_t t, ptrdiff_t S) {
+  const R* const row = p.forward + t * S;
+  for (ptrdiff_t j = 0; j < p.labels; ++j) {
+    const bool forbidden = !(p.unary[t * p.labels + j] < static_cast<R>(__builtin_inf()));
+    if (row[j] >= kFloor<R> || forbidden) continue;
+    if (t == 0 || meet<R>(row - S, p.transposed + p.table_at(t - 1) + j * S, S)) return false;
+  }
+  return true;
+}
+
+template <class R, int N, int W, bool Checked>
 double scaled_forward(const ChainPass<R>& p) {
   using X = Vec<R, N>;
   const ptrdiff_t K = p.labels, S = W > 0 ? W * N : p.stride;
@@ -179,6 +229,10 @@ double scaled_forward(const ChainPass<R>& p) {
       energy += p.offset_at(t - 1);
     }
     const R sum = row_sum<R, N>(row, S);
+    if constexpr (Checked) {
+      if (!above_floor<R, N>(row, K, S) && !true_zeros<R>(p, t, S)) return __builtin_nan("");
+      if (!(sum > 0)) return __builtin_inf();
+    }
     scale_row<R, N>(row, 1 / sum, S);
     p.scale[t] = sum;
     scales.multiply(static_cast<double>(sum));
@@ -187,7 +241,7 @@ double scaled_forward(const ChainPass<R>& p) {
 }
 
 // The row `backward` of t holds factor[t+1] * beta[t+1] / Z_t, with Z_t such that
-// p(y_t = i, y_{t+1} = j) = forward[t][i] * table[i][j] * backward[t][j].
+// p(y_t = i, y_{t+1} = j) = forward[t][i] * table[i][j] * backward[t][j]; 0 where j is out of reach.
 template <class R, int N, int W>
 void scaled_backward(const ChainPass<R>& p, R weight, R* unary) {
   using X = Vec<R, N>;
@@ -200,7 +254,10 @@ void scaled_backward(const ChainPass<R>& p, R weight, R* unary) {
     const R* const u = p.factor + (t + 1) * S;
     const R* const alpha = p.forward + t * S;
     R* const b = p.backward + t * S;
-    for (ptrdiff_t j = 0; j < S; j += N) X::store(b + j, X::load(u + j) * X::load(beta + j));
+    for (ptrdiff_t j = 0; j < S; j += N) {
+      const auto within = X::load(alpha + S + j) > X::all(0);
+      X::store(b + j, within ? X::load(u + j) * X::load(beta + j) : X::all(0));
+    }
     step<SumProduct, R, N, W>(b, p.transposed + p.table_at(t), K, S, beta);
     const R norm = 1 / row_dot<R, N>(alpha, beta, S);
     scale_row<R, N>(beta, norm, S);
@@ -403,6 +460,10 @@ void min_backward(const ChainPass<R>& p) {
 // --- choice of widths, once per sequence
 // ------------------------------------------------------------------------------
 
+// What is allowed stays above 0, so that 0 means forbidden.
+template <class R>
+inline constexpr R kLeast = sizeof(R) == 4 ? R(__FLT_MIN__) : R(__DBL_MIN__);
+
 template <class R>
 double exponentiate(const R* energies, ptrdiff_t K, ptrdiff_t S, R beta, R* table, R* transposed) {
   using X = Vec<R, 16 / sizeof(R)>;
@@ -414,16 +475,25 @@ double exponentiate(const R* energies, ptrdiff_t K, ptrdiff_t S, R beta, R* tabl
     for (ptrdiff_t j = 0; j < S; ++j)
       row[j] = j < K ? (low - energies[i * K + j]) * beta : -static_cast<R>(__builtin_inf());
     for (ptrdiff_t j = 0; j < S; j += N) X::store(row + j, X::exp(X::load(row + j)));
+    for (ptrdiff_t j = 0; j < K; ++j) {
+      const bool allowed = energies[i * K + j] < static_cast<R>(__builtin_inf());
+      row[j] = !allowed ? R(0) : row[j] < kLeast<R> ? kLeast<R> : row[j];
+    }
   }
   for (ptrdiff_t j = 0; j < K; ++j) {
     for (ptrdiff_t i = 0; i < S; ++i) transposed[j * S + i] = i < K ? table[i * S + j] : R(0);
   }
-  return static_cast<double>(beta) * static_cast<double>(low);
+  return low < static_cast<R>(__builtin_inf()) ? static_cast<double>(beta) * static_cast<double>(low) : 0.0;
 }
 
 template <class R>
 double choose_forward(const ChainPass<R>& p) {
-  return with_width<R>(p.labels, p.stride, [&]<int N, int W>() { return scaled_forward<R, N, W>(p); });
+  return with_width<R>(p.labels, p.stride, [&]<int N, int W>() { return scaled_forward<R, N, W, false>(p); });
+}
+
+template <class R>
+double choose_checked_forward(const ChainPass<R>& p) {
+  return with_width<R>(p.labels, p.stride, [&]<int N, int W>() { return scaled_forward<R, N, W, true>(p); });
 }
 
 template <class R>
@@ -467,6 +537,7 @@ constexpr ChainKernels<R> make_kernels() {
   return {padded<R>,
           exponentiate<R>,
           {choose_forward<R>, choose_backward<R>, choose_pairs<R>},
+          choose_checked_forward<R>,
           {choose_log_forward<R>, choose_log_backward<R>, choose_log_pairs<R>},
           choose_min_forward<R>,
           choose_min_backward<R>};

@@ -34,16 +34,16 @@ void Couplings<R>::resize(Table<const R> pairwise, Index labels) {
 
 // Energies times `factor` in both orientations.
 template <class R>
-void Couplings<R>::copy(Table<const R> pairwise, R factor, R fill) {
+void Couplings<R>::copy(Table<const R> pairwise, R factor, R fill, std::vector<R>& tables,
+                        std::vector<R>& transposed) const {
   const Index K = labels_, S = stride_;
-  std::fill(tables_.begin(), tables_.end(), fill);
-  std::fill(transposed_.begin(), transposed_.end(), fill);
+  tables.assign(tables_.size(), fill), transposed.assign(tables_.size(), fill);
   for (Index p = 0; p < pairwise.rows; ++p) {
     for (Index i = 0; i < K; ++i) {
       for (Index j = 0; j < K; ++j) {
         const R value = factor * pairwise[p][i * K + j];
-        tables_[(p * K + i) * S + j] = value;
-        transposed_[(p * K + j) * S + i] = value;
+        tables[(p * K + i) * S + j] = value;
+        transposed[(p * K + j) * S + i] = value;
       }
     }
   }
@@ -54,23 +54,21 @@ void Couplings<R>::prepare_minima(Table<const R> pairwise, Index labels) {
   resize(pairwise, labels);
   domain_ = Domain::Minima;
   beta_ = 1;
-  copy(pairwise, R(1), kInfinity<R>);
+  copy(pairwise, R(1), kInfinity<R>, tables_, transposed_);
 }
 
 template <class R>
 void Couplings<R>::prepare_sums(Table<const R> pairwise, Index labels, R beta) {
   resize(pairwise, labels);
   beta_ = beta;
-  if (static_cast<double>(beta) * widest_range(pairwise) > kScaledRange<R>) {
-    domain_ = Domain::Log;
-    return copy(pairwise, -beta, -kInfinity<R>);
-  }
-  domain_ = Domain::Scaled;
   const auto& kernels = detail::chain_kernels<R>();
   for (Index p = 0; p < pairwise.rows; ++p) {
     const Index at = p * labels * stride_;
     offsets_[p] = kernels.exponentiate(pairwise[p], labels, stride_, beta, &tables_[at], &transposed_[at]);
   }
+  const bool wide = static_cast<double>(beta) * widest_range(pairwise) > kScaledRange<R>;
+  domain_ = wide ? Domain::Checked : Domain::Scaled;
+  if (wide) copy(pairwise, -beta, -kInfinity<R>, log_tables_, log_transposed_);
 }
 
 template class Couplings<float>;

@@ -9,9 +9,9 @@ namespace thalweg {
 namespace {
 
 template <class R>
-const detail::SumKernels<R>& sum_kernels(const Couplings<R>& couplings) {
+const detail::SumKernels<R>& sum_kernels(bool logs) {
   const auto& kernels = detail::chain_kernels<R>();
-  return couplings.domain() == Couplings<R>::Domain::Log ? kernels.log : kernels.scaled;
+  return logs ? kernels.log : kernels.scaled;
 }
 
 // Draws an index with probability proportional to weight(i) of K.
@@ -40,39 +40,41 @@ double log_sum(std::span<const double> terms) {
 
 }  // namespace
 
+// The chain and all rows, in the domain at hand.
+template <class R>
+detail::ChainPass<R> SumProduct<R>::pass() {
+  detail::ChainPass<R> pass{};
+  pass.length = chain_.length(), pass.labels = chain_.labels(), pass.stride = couplings_->stride();
+  pass.unary = chain_.unary.data, pass.beta = couplings_->beta();
+  pass.tables = tables(), pass.transposed = transposed(), pass.offsets = couplings_->offsets();
+  pass.which = chain_.which.empty() ? nullptr : chain_.which.data();
+  pass.forward = forward_.data(), pass.factor = factor_.data(), pass.scale = scale_.data();
+  pass.backward = backward_.data();
+  return pass;
+}
+
 template <class R>
 double SumProduct<R>::forward(const Chain<R>& chain, const Couplings<R>& couplings) {
   chain_ = chain, couplings_ = &couplings;
-  backward_done_ = false;
+  backward_done_ = logs_ = false;
   const Index T = chain.length();
   if (T == 0) return 0;
   const auto cells = static_cast<std::size_t>(T * couplings.stride());
   forward_.resize(cells), factor_.resize(cells), scale_.resize(static_cast<std::size_t>(T));
-  detail::ChainPass<R> pass{};
-  pass.length = T, pass.labels = chain.labels(), pass.stride = couplings.stride();
-  pass.unary = chain.unary.data, pass.beta = couplings.beta();
-  pass.tables = couplings.tables(), pass.transposed = couplings.transposed(),
-  pass.offsets = couplings.offsets();
-  pass.which = chain.which.empty() ? nullptr : chain.which.data();
-  pass.forward = forward_.data(), pass.factor = factor_.data(), pass.scale = scale_.data();
-  return sum_kernels(couplings).forward(pass) / static_cast<double>(couplings.beta());
-}
-
-template <class R>
-static detail::ChainPass<R> backward_pass(const Chain<R>& chain, const Couplings<R>& couplings) {
-  detail::ChainPass<R> pass{};
-  pass.length = chain.length(), pass.labels = chain.labels(), pass.stride = couplings.stride();
-  pass.tables = couplings.tables(), pass.transposed = couplings.transposed();
-  pass.which = chain.which.empty() ? nullptr : chain.which.data();
-  return pass;
+  const auto& kernels = detail::chain_kernels<R>();
+  const bool checked = couplings.domain() == Couplings<R>::Domain::Checked;
+  double energy = (checked ? kernels.checked_forward : kernels.scaled.forward)(pass());
+  if (std::isnan(energy) && checked) {
+    logs_ = true;
+    energy = kernels.log.forward(pass());
+  }
+  return energy / static_cast<double>(couplings.beta());
 }
 
 template <class R>
 void SumProduct<R>::backward(R weight, R* unary) {
   backward_.resize(forward_.size());
-  auto pass = backward_pass(chain_, *couplings_);
-  pass.forward = forward_.data(), pass.factor = factor_.data(), pass.backward = backward_.data();
-  sum_kernels(*couplings_).backward(pass, weight, unary);
+  sum_kernels<R>(logs_).backward(pass(), weight, unary);
   backward_done_ = true;
 }
 
@@ -80,10 +82,10 @@ template <class R>
 void SumProduct<R>::marginals(R weight, const ChainParts<R>& parts) {
   if (chain_.length() == 0) return;
   backward(weight, parts.unary.data);
-  auto pass = backward_pass(chain_, *couplings_);
-  pass.forward = forward_.data(), pass.backward = backward_.data();
-  scratch_.resize(static_cast<std::size_t>(pass.labels * pass.stride));
-  if (pass.length > 1) sum_kernels(*couplings_).pairs(pass, weight, parts.pairwise.data, scratch_.data());
+  scratch_.resize(static_cast<std::size_t>(chain_.labels() * couplings_->stride()));
+  if (chain_.length() > 1) {
+    sum_kernels<R>(logs_).pairs(pass(), weight, parts.pairwise.data, scratch_.data());
+  }
 }
 
 template <class R>
@@ -94,16 +96,16 @@ void SumProduct<R>::unary_marginals(Table<R> out) {
 template <class R>
 void SumProduct<R>::sample(Rng& rng, std::span<Label> y) const {
   const Index K = chain_.labels(), S = couplings_->stride();
-  const bool logs = couplings_->domain() == Couplings<R>::Domain::Log;
   for (Index t = chain_.length() - 1; t >= 0; --t) {
     const R* alpha = &forward_[t * S];
     if (t + 1 == chain_.length()) {
-      y[t] = draw(rng, K, [&](Index i) { return logs ? std::exp(static_cast<double>(alpha[i])) : alpha[i]; });
+      y[t] =
+          draw(rng, K, [&](Index i) { return logs_ ? std::exp(static_cast<double>(alpha[i])) : alpha[i]; });
       continue;
     }
     const Index table = chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t]);
-    const R* column = couplings_->transposed() + (table * K + y[t + 1]) * S;
-    if (!logs) {
+    const R* column = transposed() + (table * K + y[t + 1]) * S;
+    if (!logs_) {
       y[t] = draw(rng, K, [&](Index i) { return static_cast<double>(alpha[i]) * column[i]; });
       continue;
     }
@@ -121,8 +123,7 @@ double SumProduct<R>::probability(Index begin, Table<const std::uint8_t> allowed
     backward(R(1), scratch_.data());
   }
   message_.resize(static_cast<std::size_t>(chain_.labels())), next_.resize(message_.size());
-  const double p = couplings_->domain() == Couplings<R>::Domain::Log ? log_probability(begin, allowed)
-                                                                     : scaled_probability(begin, allowed);
+  const double p = logs_ ? log_probability(begin, allowed) : scaled_probability(begin, allowed);
   return std::clamp(p, 0.0, 1.0);
 }
 
@@ -132,7 +133,7 @@ template <class R>
 double SumProduct<R>::scaled_probability(Index begin, Table<const std::uint8_t> allowed) {
   const Index K = chain_.labels(), S = couplings_->stride(), end = begin + allowed.rows;
   auto table = [&](Index t) {
-    return couplings_->tables() + (chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t])) * K * S;
+    return tables() + (chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t])) * K * S;
   };
   for (Index i = 0; i < K; ++i)
     message_[i] = allowed[0][i] ? static_cast<double>(forward_[begin * S + i]) : 0.0;
@@ -165,7 +166,7 @@ double SumProduct<R>::log_probability(Index begin, Table<const std::uint8_t> all
   const Index K = chain_.labels(), S = couplings_->stride(), T = chain_.length(), end = begin + allowed.rows;
   constexpr double kNever = -kInfinity<double>;
   auto table = [&](Index t) {
-    return couplings_->tables() + (chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t])) * K * S;
+    return tables() + (chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t])) * K * S;
   };
   terms_.resize(static_cast<std::size_t>(K));
   for (Index i = 0; i < K; ++i)

@@ -12,15 +12,20 @@ namespace thalweg {
 /// Padded copies of P tables [K x K] in both orientations; for sums at one beta, exponentiated. After
 /// `prepare_*` it is const and may be shared between threads. O(P K^2) time and memory.
 ///
-/// Sums run in one of two domains. Let r be the largest beta-scaled spread of a table. Two labels at one
-/// position differ in their messages by at most exp(r), so a probability that underflows was worth less than
-/// exp(2 r - 87) of the total in float (exp(2 r - 708) in double): rows of probabilities, rescaled at each
-/// position, are exact to rounding for *any* unary energies while r <= 30 (300). Beyond, and with forbidden
-/// pairs, rows of logarithms are, at about four times the cost.
+/// Sums run on rows of probabilities, rescaled at each position. Let r be the largest beta-scaled spread of a
+/// table. Two labels at one position differ in their messages by at most exp(r), so a probability that
+/// underflows was worth less than exp(2 r - 87) of the total in float (exp(2 r - 708) in double): exact to
+/// rounding for *any* unary energies while r <= 30 (300). That is `Scaled`.
+///
+/// Beyond, and with forbidden pairs, nothing bounds what an underflow is worth, so the forward pass checks at
+/// every position that each probability is either a true zero or far from underflow (`Checked`; the bound
+/// stands in lib/inference/chain_kernels.inl). The rare sequence that fails, by energies some sixty (six
+/// hundred) over beta apart, is done again in rows of logarithms, exact for any energies at about ten times
+/// the cost.
 template <class R>
 class THALWEG_EXPORT Couplings {
  public:
-  enum class Domain { Minima, Scaled, Log };
+  enum class Domain { Minima, Scaled, Checked };
 
   /// For minimisation. @pre pairwise is [P x K*K]; P may be 0 for chains of at most one position.
   void prepare_minima(Table<const R> pairwise, Index labels);
@@ -34,15 +39,18 @@ class THALWEG_EXPORT Couplings {
   const R* tables() const { return tables_.data(); }
   const R* transposed() const { return transposed_.data(); }
   const double* offsets() const { return offsets_.data(); }
+  const R* log_tables() const { return log_tables_.data(); }  ///< -beta e; `Checked` only, as the next
+  const R* log_transposed() const { return log_transposed_.data(); }
 
  private:
   void resize(Table<const R> pairwise, Index labels);
-  void copy(Table<const R> pairwise, R factor, R fill);
+  void copy(Table<const R> pairwise, R factor, R fill, std::vector<R>& tables,
+            std::vector<R>& transposed) const;
 
   Domain domain_ = Domain::Minima;
   Index labels_ = 0, stride_ = 0;
   R beta_ = 1;
-  std::vector<R> tables_, transposed_;
+  std::vector<R> tables_, transposed_, log_tables_, log_transposed_;
   std::vector<double> offsets_;
 };
 

@@ -12,6 +12,11 @@
 
 namespace thalweg {
 
+namespace detail {
+template <class R>
+struct ChainPass;
+}
+
 /// Call `forward` first; the rest then answers about that chain, whose tables must still stand. O(T K^2) each
 /// where not said otherwise, O(T K) memory. With p(y) = exp(-beta E(y)) / Z.
 template <class R>
@@ -21,6 +26,8 @@ class THALWEG_EXPORT SumProduct {
   /// asked.
   /// @pre `couplings.prepare_sums` saw the tables of `chain`, and outlives the use of this result.
   double forward(const Chain<R>& chain, const Couplings<R>& couplings);
+  /// Whether that went by logarithms (inference/couplings.h), as few chains should.
+  bool in_logarithms() const { return logs_; }
 
   /// The gradient of F with respect to the part energies: assigns parts.unary[t][j] = weight * p(y_t = j) and
   /// adds weight * p(y_t = i, y_{t+1} = j) to the pairwise tables.
@@ -39,12 +46,15 @@ class THALWEG_EXPORT SumProduct {
 
  private:
   void backward(R weight, R* unary);
+  const R* tables() const { return logs_ ? couplings_->log_tables() : couplings_->tables(); }
+  const R* transposed() const { return logs_ ? couplings_->log_transposed() : couplings_->transposed(); }
+  detail::ChainPass<R> pass();
   double scaled_probability(Index begin, Table<const std::uint8_t> allowed);
   double log_probability(Index begin, Table<const std::uint8_t> allowed);
 
   Chain<R> chain_;
   const Couplings<R>* couplings_ = nullptr;
-  bool backward_done_ = false;
+  bool backward_done_ = false, logs_ = false;
   std::vector<R> forward_, factor_, backward_, scale_, scratch_;
   std::vector<double> message_, next_, terms_;
 };
