@@ -16,12 +16,13 @@ using std::ptrdiff_t;
 // --- rows
 // -----------------------------------------------------------------------------------------------------------
 
-// A row of K scalars from an unpadded table into a padded one. `more` says that another row follows in
-// memory, so the last vector may be loaded whole and masked.
+// A row of K scalars from an unpadded table into a padded one. `left` scalars of the table start at `in`:
+// while they cover the padded row, it is loaded whole and masked.
 template <class R, int N>
-[[gnu::always_inline]] inline void pad_row(const R* in, ptrdiff_t K, ptrdiff_t S, bool more, R fill, R* out) {
+[[gnu::always_inline]] inline void pad_row(const R* in, ptrdiff_t K, ptrdiff_t S, ptrdiff_t left, R fill,
+                                           R* out) {
   using X = Vec<R, N>;
-  if (K >= N && more) {
+  if (left >= S) {
     for (ptrdiff_t j = 0; j + N < S; j += N) X::store(out + j, X::load(in + j));
     X::store(out + S - N, X::keep(X::load(in + S - N), K - (S - N), fill));
     return;
@@ -216,7 +217,7 @@ double scaled_forward(const ChainPass<R>& p) {
   for (ptrdiff_t t = 0; t < p.length; ++t) {
     R* const u = p.factor + t * S;
     R* const row = p.forward + t * S;
-    pad_row<R, N>(p.unary + t * K, K, S, t + 1 < p.length, static_cast<R>(__builtin_inf()), u);
+    pad_row<R, N>(p.unary + t * K, K, S, (p.length - t) * K, static_cast<R>(__builtin_inf()), u);
     const R low = row_min<R, N>(u, S);
     if (!(low < static_cast<R>(__builtin_inf()))) return __builtin_inf();
     for (ptrdiff_t j = 0; j < S; j += N) X::store(u + j, X::exp((low - X::load(u + j)) * p.beta));
@@ -341,7 +342,7 @@ double log_forward(const ChainPass<R>& p) {
   for (ptrdiff_t t = 0; t < p.length; ++t) {
     R* const u = p.factor + t * S;
     R* const row = p.forward + t * S;
-    pad_row<R, N>(p.unary + t * K, K, S, t + 1 < p.length, static_cast<R>(__builtin_inf()), u);
+    pad_row<R, N>(p.unary + t * K, K, S, (p.length - t) * K, static_cast<R>(__builtin_inf()), u);
     for (ptrdiff_t j = 0; j < S; j += N) X::store(u + j, X::load(u + j) * -p.beta);
     if (t == 0) {
       for (ptrdiff_t j = 0; j < S; j += N) X::store(row + j, X::load(u + j));
@@ -422,7 +423,7 @@ void min_forward(const ChainPass<R>& p) {
   p.base[0] = 0;
   for (ptrdiff_t t = 0; t < p.length; ++t) {
     R* const row = p.forward + t * S;
-    pad_row<R, N>(p.unary + t * K, K, S, t + 1 < p.length, static_cast<R>(__builtin_inf()), u);
+    pad_row<R, N>(p.unary + t * K, K, S, (p.length - t) * K, static_cast<R>(__builtin_inf()), u);
     if (t == 0) {
       for (ptrdiff_t j = 0; j < S; j += N) X::store(row + j, X::load(u + j));
       continue;
@@ -447,7 +448,7 @@ void min_backward(const ChainPass<R>& p) {
   for (ptrdiff_t t = T - 2; t >= 0; --t) {
     const R* const later = p.backward + (t + 1) * S;
     R* const row = p.backward + t * S;
-    pad_row<R, N>(p.unary + (t + 1) * K, K, S, t + 2 < T, static_cast<R>(__builtin_inf()), u);
+    pad_row<R, N>(p.unary + (t + 1) * K, K, S, (T - 1 - t) * K, static_cast<R>(__builtin_inf()), u);
     for (ptrdiff_t j = 0; j < S; j += N) X::store(u + j, X::load(u + j) + X::load(later + j));
     step<MinSum, R, N, W>(u, p.transposed + p.table_at(t), K, S, row);
     if (t % kRebase == 0) {
