@@ -180,12 +180,14 @@ template <class R>
 inline constexpr R kFloor = sizeof(R) == 4 ? R(1e-27) : R(1e-280);
 
 // Whether some i has a[i] > 0 and m[i] > 0.
-template <class R>
+template <class R, int N>
 [[gnu::always_inline]] inline bool meet(const R* a, const R* m, ptrdiff_t S) {
-  for (ptrdiff_t j = 0; j < S; ++j) {
-    if (a[j] > 0 && m[j] > 0) return true;
-  }
-  return false;
+  using X = Vec<R, N>;
+  typename X::I both{};
+  for (ptrdiff_t j = 0; j < S; j += N) both |= (X::load(a + j) > X::all(0)) & (X::load(m + j) > X::all(0));
+  bool any = false;
+  for (int lane = 0; lane < N; ++lane) any |= both[lane] != 0;
+  return any;
 }
 
 template <class R, int N>
@@ -197,13 +199,13 @@ template <class R, int N>
 }
 
 // Whether all of row t that is below the floor is a true zero.
-template <class R>
+template <class R, int N>
 bool true_zeros(const ChainPass<R>& p, ptrdiff_t t, ptrdiff_t S) {
   const R* const row = p.forward + t * S;
   for (ptrdiff_t j = 0; j < p.labels; ++j) {
     const bool forbidden = !(p.unary[t * p.labels + j] < static_cast<R>(__builtin_inf()));
     if (row[j] >= kFloor<R> || forbidden) continue;
-    if (t == 0 || meet<R>(row - S, p.transposed + p.table_at(t - 1) + j * S, S)) return false;
+    if (t == 0 || meet<R, N>(row - S, p.transposed + p.table_at(t - 1) + j * S, S)) return false;
   }
   return true;
 }
@@ -231,7 +233,7 @@ double scaled_forward(const ChainPass<R>& p) {
     }
     const R sum = row_sum<R, N>(row, S);
     if constexpr (Checked) {
-      if (!above_floor<R, N>(row, K, S) && !true_zeros<R>(p, t, S)) return __builtin_nan("");
+      if (!above_floor<R, N>(row, K, S) && !true_zeros<R, N>(p, t, S)) return __builtin_nan("");
       if (!(sum > 0)) return __builtin_inf();
     }
     scale_row<R, N>(row, 1 / sum, S);

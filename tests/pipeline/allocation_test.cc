@@ -9,6 +9,7 @@
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sum_product.h"
 #include "thalweg/io/corpus_reader.h"
+#include "thalweg/learning/chain_layer.h"
 #include "thalweg/pipeline/tagger.h"
 #include "thalweg/pipeline/train.h"
 
@@ -62,6 +63,32 @@ TEST_CASE("warm workspaces allocate nothing", "[inference]") {
     for (int i = 0; i < 10; ++i) work(small), work(big);
     CHECK(allocations == before);
   }
+}
+
+TEST_CASE("a warm layer allocates nothing", "[learning]") {
+  Rng rng(2);
+  const Index B = 20, T = 10, K = 5;
+  const auto energies = testing::random_chain<float>(rng, {B * T, K, 1, 1, 0, 0.1});
+  const std::vector<Index> lengths(B, T - 1);
+  const std::vector<float> ends(K, 0.5f);
+  std::vector<Label> labels(B * T, 0), decoded(B * T);
+  labels[3] = kNoLabel;
+  std::vector<double> values(B);
+  std::vector<float> emissions(B * T * K), transitions(K * K), start(K);
+  const ChainBatch<float> batch{
+      B,       T,    K,   {energies.unary[0], emissions.size()}, {energies.pairwise[0], transitions.size()},
+      lengths, ends, ends};
+  ChainLayer<float> layer;
+  auto work = [&] {
+    for (const Loss& loss : {Loss(LikelihoodLoss{}), Loss(PerceptronLoss{})})
+      layer.value_and_gradient(loss, batch, {labels}, values, {emissions, transitions, start});
+    layer.decode(batch, decoded, values);
+    layer.marginals(batch, 1, emissions, values);
+  };
+  work();
+  const long before = allocations;
+  work();
+  CHECK(allocations == before);
 }
 
 TEST_CASE("a warm decoder allocates nothing", "[pipeline]") {
