@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "terminal.h"
@@ -10,6 +11,7 @@
 #include "thalweg/core/parallel.h"
 #include "thalweg/evaluation/spans.h"
 #include "thalweg/io/corpus_reader.h"
+#include "thalweg/pipeline/spans.h"
 #include "thalweg/pipeline/tagger.h"
 
 namespace thalweg::app {
@@ -18,7 +20,7 @@ namespace {
 struct Options {
   std::string file = "-", model;
   Index nbest = 0;
-  bool marginals = false, energy = false, keep_going = false, pretty = false;
+  bool marginals = false, energy = false, keep_going = false, pretty = false, spans = false;
   int threads = 1;
   Format format = Format::Columns;
 };
@@ -30,6 +32,7 @@ constexpr Index kPiece = 8;    // sentences that a thread takes
 struct Block {
   CorpusReader::Block in;
   bool bad = false;
+  Index number = 0;  // of the sentence in the file, from 1
   std::string out;
 
   // One that is bad or without tokens goes out as it came.
@@ -92,6 +95,23 @@ void write_pretty(Block& block, const Tagger& tagger, std::span<const Label> lab
   block.out += line + "\n";
 }
 
+// An object a line for every span; attribute files have no text.
+void write_spans(Block& block, std::span<const ProbableSpan> found, Format format) {
+  const Sentence& sentence = block.in.sentence();
+  for (const ProbableSpan& s : found) {
+    nlohmann::ordered_json line{
+        {"sentence", block.number}, {"begin", s.begin}, {"end", s.end}, {"type", s.type}};
+    if (format == Format::Columns) {
+      std::string text;
+      for (Index t = s.begin; t < s.end; ++t)
+        text.append(text.empty() ? "" : " ").append(sentence.cell(t, 0));
+      line["text"] = text;
+    }
+    line["probability"] = std::round(s.probability * 1e6) / 1e6;
+    block.out += line.dump() + "\n";
+  }
+}
+
 void end_sentence(Block& block) {  // copies of a sentence must not run together
   if (!block.out.ends_with('\n')) block.out += '\n';
   const auto lines = block.in.lines();
@@ -99,13 +119,15 @@ void end_sentence(Block& block) {  // copies of a sentence must not run together
   if (!closed) block.out += '\n';
 }
 
-void tag(Block& block, const Tagger& tagger, Decoder& decoder, std::vector<Minimum>& best, const Options& o) {
+void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& spans, std::vector<Minimum>& best,
+         const Options& o) {
   block.out.clear();
   if (block.bad || block.in.sentence().size() == 0) {
-    if (!o.pretty) block.copy();
+    if (!o.pretty && !o.spans) block.copy();
     return;
   }
   decoder.read(block.in.sentence());
+  if (o.spans) return write_spans(block, spans.decode(decoder), o.format);
   const double free_energy = o.energy || o.marginals ? decoder.free_energy() : 0;
   const Table<const float> marginals = o.marginals ? decoder.marginals() : Table<const float>{};
   if (o.nbest > 0) {
@@ -164,6 +186,8 @@ class Stream {
         fail();
       }
       if (!more_) return;
+      sentences_ += block.bad || reader_.sentence().size() > 0;
+      block.number = sentences_;
       reader_.take(block.in);
     }
   }
@@ -192,6 +216,7 @@ class Stream {
   CorpusReader reader_;
   Output out_;
   bool more_ = true, bad_ = false;
+  Index sentences_ = 0;
   std::exception_ptr failure_;
 };
 
@@ -210,7 +235,8 @@ void run(const Options& o) {
   const Tagger tagger = Tagger::load(o.model);
   check(o, tagger);
   std::vector<Decoder> decoders;
-  for (int slot = 0; slot < o.threads; ++slot) decoders.emplace_back(tagger);
+  std::vector<SpanDecoder> spans;
+  for (int slot = 0; slot < o.threads; ++slot) decoders.emplace_back(tagger), spans.emplace_back(tagger);
   std::vector<std::vector<Minimum>> best(decoders.size());
 
   Stream stream(o, tagger);
@@ -221,7 +247,8 @@ void run(const Options& o) {
     parallel_chunks(ahead + chunk_count(current.filled, kPiece), 1, o.threads, [&](Index i, Index, int slot) {
       if (i < ahead) return stream.write(done), stream.read(next);
       const Index begin = (i - ahead) * kPiece, end = std::min(begin + kPiece, current.filled);
-      for (Index b = begin; b < end; ++b) tag(current.blocks[b], tagger, decoders[slot], best[slot], o);
+      for (Index b = begin; b < end; ++b)
+        tag(current.blocks[b], tagger, decoders[slot], spans[slot], best[slot], o);
     });
     if (ahead) {
       std::swap(done, current);
@@ -239,7 +266,8 @@ The input lines come out as they were, with one further column: the label. Memor
 
 Examples:
   thalweg tag test.conll --model chunks.model > tagged.conll
-  thalweg tag --model chunks.model --marginals --energy < words.txt)";
+  thalweg tag --model chunks.model --marginals --energy < words.txt
+  thalweg tag test.conll --model names.model --spans > spans.jsonl)";
 
 }  // namespace
 
@@ -258,8 +286,17 @@ void add_tag(CLI::App& program) {
   app->add_flag("--marginals", o->marginals, "One column more: the probability of the label");
   app->add_flag("--energy", o->energy, "A line `# energy E log-probability P` before each sentence")
       ->excludes(nbest);
+  app->add_flag(
+         "--spans", o->spans,
+         "Instead of the lines: a JSON object a line for each span, with its sentence (from 1), begin and "
+         "end (tokens from 0, end excluded), type, text, and its probability as a whole")
+      ->excludes(nbest)
+      ->excludes("--marginals")
+      ->excludes("--energy");
   app->add_flag("--keep-going", o->keep_going, "Report a bad sentence, pass it through untagged and go on");
-  app->add_flag("--pretty", o->pretty, "For people: a sentence a line, its spans in colour")->excludes(nbest);
+  app->add_flag("--pretty", o->pretty, "For people: a sentence a line, its spans in colour")
+      ->excludes(nbest)
+      ->excludes("--spans");
   app->add_option("--threads", o->threads, "Threads, >= 1; the output is the same for any number")
       ->capture_default_str();
   add_format(*app, o->format);

@@ -5,14 +5,6 @@
 namespace thalweg {
 namespace {
 
-// What a label says of the span it belongs to, if any.
-struct Mark {
-  bool inside = false;  // belongs to a span
-  bool opens = false;   // which starts here, whatever came before
-  bool closes = false;  // and ends here, whatever follows
-  std::string_view type;
-};
-
 std::string_view prefix_of(std::string_view label) { return label.substr(0, label.find('-')); }
 
 std::string_view type_of(std::string_view label) {
@@ -20,8 +12,8 @@ std::string_view type_of(std::string_view label) {
   return dash == label.npos ? std::string_view() : label.substr(dash + 1);
 }
 
-Mark read_prefixed(std::string_view label, std::string_view inside, std::string_view closing,
-                   std::string_view single) {
+SpanMark read_prefixed(std::string_view label, std::string_view inside, std::string_view closing,
+                       std::string_view single) {
   const std::string_view prefix = prefix_of(label);
   if (prefix.size() != 1) return {};
   const auto is_in = [&](std::string_view letters) { return letters.find(prefix[0]) != letters.npos; };
@@ -32,7 +24,9 @@ Mark read_prefixed(std::string_view label, std::string_view inside, std::string_
   return {};
 }
 
-Mark read(std::string_view label, Scheme scheme) {
+}  // namespace
+
+SpanMark span_mark(std::string_view label, Scheme scheme) {
   switch (scheme) {
     case Scheme::Bio:
       return read_prefixed(label, "I", "", "");
@@ -46,8 +40,6 @@ Mark read(std::string_view label, Scheme scheme) {
   return {true, false, false, prefixed ? label.substr(2) : label};
 }
 
-}  // namespace
-
 Scheme detect_scheme(std::span<const std::string_view> labels) {
   Scheme scheme = Scheme::Io;
   for (std::string_view label : labels) {
@@ -58,25 +50,26 @@ Scheme detect_scheme(std::span<const std::string_view> labels) {
   return scheme;
 }
 
-std::vector<Span> spans(std::span<const std::string_view> labels, Scheme scheme) {
-  if (scheme == Scheme::Auto) scheme = detect_scheme(labels);
+std::vector<Span> spans(std::span<const SpanMark> marks) {
   std::vector<Span> found;
-  bool open = false;  // the last span may still grow
-  for (std::size_t t = 0; t < labels.size(); ++t) {
-    const Mark mark = read(labels[t], scheme);
-    const Index end = static_cast<Index>(t) + 1;
-    if (!mark.inside) {
-      open = false;
-      continue;
+  SpanMark before;
+  for (std::size_t t = 0; t < marks.size(); ++t) {
+    const Index begin = static_cast<Index>(t);
+    if (marks[t].continues(before)) {
+      found.back().end = begin + 1;
+    } else if (marks[t].inside) {
+      found.push_back({begin, begin + 1, marks[t].type});
     }
-    if (open && !mark.opens && found.back().type == mark.type) {
-      found.back().end = end;
-    } else {
-      found.push_back({end - 1, end, mark.type});
-    }
-    open = !mark.closes;
+    before = marks[t];
   }
   return found;
+}
+
+std::vector<Span> spans(std::span<const std::string_view> labels, Scheme scheme) {
+  if (scheme == Scheme::Auto) scheme = detect_scheme(labels);
+  std::vector<SpanMark> marks;
+  for (std::string_view label : labels) marks.push_back(span_mark(label, scheme));
+  return spans(marks);
 }
 
 }  // namespace thalweg

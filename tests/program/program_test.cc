@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -287,6 +288,49 @@ TEST_CASE("probabilities, energies and n-best lists agree with one another", "[p
   CHECK(heads == 6);
   CHECK(blanks == 5);  // between all copies, and as the input had it at the end
   CHECK_THAT(best.out, ContainsSubstring(plain_rows[0] + "\n" + plain_rows[1]));
+}
+
+TEST_CASE("spans come with their place, text and probability", "[program]") {
+  const Result r = run("thalweg tag " + kNews + "test.txt --spans --model " + model());
+  REQUIRE(r.code == 0);
+  const Result tagged = run("thalweg tag " + kNews + "test.txt --marginals --model " + model());
+  // The tokens of every sentence, with their columns.
+  std::vector<std::vector<std::vector<std::string>>> sentences(1);
+  for (const std::string& line : lines(tagged.out)) {
+    if (line.empty()) {
+      sentences.emplace_back();
+      continue;
+    }
+    std::istringstream cells(line);
+    sentences.back().emplace_back(std::istream_iterator<std::string>(cells),
+                                  std::istream_iterator<std::string>());
+  }
+  std::size_t opened = 0, found = 0;
+  for (const auto& sentence : sentences) {
+    for (const auto& token : sentence) opened += token[token.size() - 2].starts_with("B-");
+  }
+  for (const std::string& line : lines(r.out)) {
+    const json span = json::parse(line);
+    const auto& sentence = sentences.at(span["sentence"].get<std::size_t>() - 1);
+    const auto begin = span["begin"].get<std::size_t>(), end = span["end"].get<std::size_t>();
+    REQUIRE(begin < end);
+    REQUIRE(end <= sentence.size());
+    std::string text;
+    for (std::size_t t = begin; t < end; ++t) {
+      const auto& token = sentence[t];
+      text += (t > begin ? " " : "") + token[0];
+      const std::string type = span["type"];
+      CHECK(token[token.size() - 2] == (t > begin ? "I-" : "B-") + type);
+    }
+    CHECK(span["text"] == text);
+    CHECK(span["probability"] >= 0);
+    CHECK(span["probability"] <= 1);
+    ++found;
+  }
+  CHECK(found > 100);
+  CHECK(found == opened);
+  CHECK(run("thalweg tag " + kNews + "test.txt --spans --threads 3 --model " + model()).out == r.out);
+  CHECK(run("thalweg tag " + kNews + "test.txt --spans --nbest 2 --model " + model()).code == 2);
 }
 
 TEST_CASE("a bad sentence is passed through when asked to go on", "[program]") {

@@ -45,11 +45,31 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
+/// What one label says of the span its token belongs to, if any. A span starts at a token that is inside one
+/// and does not continue it; it ends after a token that closes it and before one that does not continue it.
+struct SpanMark {
+  bool inside = false;  ///< belongs to a span
+  bool opens = false;   ///< which starts here, whatever came before
+  bool closes = false;  ///< and ends here, whatever follows
+  std::string_view type;
+
+  /// Whether this token is of the span that a token before it, marked `before`, belongs to.
+  bool continues(const SpanMark& before) const {
+    return inside && !opens && before.inside && !before.closes && before.type == type;
+  }
+};
+
+/// How `scheme`, which is not Auto, reads a label; the type views it.
+THALWEG_EXPORT SpanMark span_mark(std::string_view label, Scheme scheme);
+
 /// Bioes when some label has one of the prefixes `E- S- L- U- M-`, else Bio when some has `B-` or `I-`, else
 /// Io. Labels that mean spans in none of these ways (`E-mail`) need their scheme stated.
 THALWEG_EXPORT Scheme detect_scheme(std::span<const std::string_view> labels);
 
-/// The spans of one sentence from left to right; they do not overlap. O(T).
+/// The spans of one sentence, whose tokens have these marks, from left to right; they do not overlap. O(T).
+THALWEG_EXPORT std::vector<Span> spans(std::span<const SpanMark> marks);
+
+/// As above, of labels. O(T).
 THALWEG_EXPORT std::vector<Span> spans(std::span<const std::string_view> labels,
                                        Scheme scheme = Scheme::Auto);
 
