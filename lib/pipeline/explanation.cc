@@ -1,0 +1,79 @@
+#include "thalweg/pipeline/explanation.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace thalweg {
+namespace {
+
+Table<const double> widened(Table<const float> from, TableBuffer<double>& to) {
+  std::copy_n(from.data, from.size(), to.resize(from.rows, from.columns).data);
+  return to.view();
+}
+
+// Where the labellings differ around t. Beyond, where they agree once, they might as well agree for good: if
+// the runner-up still differs there it is by a tie.
+void settle(Explanation& e) {
+  e.begin = e.token, e.end = e.token + 1;
+  while (e.begin > 0 && e.best[e.begin - 1] != e.runner_up[e.begin - 1]) --e.begin;
+  while (e.end < std::ssize(e.best) && e.best[e.end] != e.runner_up[e.end]) ++e.end;
+  std::copy(e.best.begin(), e.best.begin() + e.begin, e.runner_up.begin());
+  std::copy(e.best.begin() + e.end, e.best.end(), e.runner_up.begin() + e.end);
+}
+
+double total(const std::vector<Factor>& factors) {
+  double sum = 0;
+  for (const Factor& factor : factors) sum += factor.difference();
+  return sum;
+}
+
+}  // namespace
+
+void Explainer::read(const Sentence& sentence) {
+  decoder_.read(sentence);
+  data_.clear();
+  look_up_sentence(tagger_.model().featurizer, sentence, tagger_.model().attributes, scratch_, data_);
+  const auto best = decoder_.minimize();
+  best_.assign(best.begin(), best.end());
+  energy_ = decoder_.energy();
+  decoder_.free_energy();
+  const auto marginals = decoder_.marginals();
+  probabilities_.resize(best_.size());
+  if (energy_ < kInfinity<double>) {
+    for (std::size_t t = 0; t < best_.size(); ++t)
+      probabilities_[t] = static_cast<double>(marginals[static_cast<Index>(t)][best_[t]]);
+  }
+  couplings_.prepare_minima(widened(decoder_.chain().pairwise, pairwise_), decoder_.chain().labels());
+}
+
+Explanation Explainer::explain(Index t) {
+  Explanation e;
+  e.token = t, e.begin = t, e.end = t + 1;
+  if (!(energy_ < kInfinity<double>)) return e;
+  e.best = best_, e.energy = energy_, e.probability = probabilities_[t];
+  const Chain<float> chain = decoder_.chain();
+  widened(chain.unary, unary_);
+  unary_[t][best_[t]] = kInfinity<double>;
+  e.runner_up.resize(best_.size());
+  const Chain<double> others{unary_, pairwise_, chain.which};
+  if (!(minima_.minimize(others, couplings_, e.runner_up) < kInfinity<double>)) {
+    e.runner_up.clear();
+    return e;
+  }
+  settle(e);
+  e.margin = thalweg::energy<double>(others, e.runner_up) - e.energy;
+  e.factors = difference(tagger_.model(), data_, e.best, e.runner_up);
+  e.rounding = e.margin - total(e.factors);
+  std::stable_sort(e.factors.begin(), e.factors.end(), [](const Factor& a, const Factor& b) {
+    return std::abs(a.difference()) > std::abs(b.difference());
+  });
+  return e;
+}
+
+Explanation explain(const Tagger& tagger, const Sentence& sentence, Index t) {
+  Explainer explainer(tagger);
+  explainer.read(sentence);
+  return explainer.explain(t);
+}
+
+}  // namespace thalweg
