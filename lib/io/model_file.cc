@@ -82,11 +82,21 @@ Featurizer featurizer(const ArrayFile& file) {
 
 namespace {
 
+// The same names in a table that their order alone decides: one that grew from a file's is arranged
+// otherwise.
+Vocabulary rebuilt(const Vocabulary& vocabulary) {
+  Vocabulary out;
+  for (std::uint32_t id = 0; id < vocabulary.size(); ++id) out.add(vocabulary.name(id));
+  return out;
+}
+
 // Writers borrow, so what they write must outlive them.
 template <class Finish>
 auto with_writer(const Model& model, Finish finish) {
   const std::vector<std::uint32_t> boundary{model.featurizer.boundary() == Boundary::Marks ? 0u : 1u};
   const std::vector<float> weights(model.weights.begin(), model.weights.end());
+  const Vocabulary labels = rebuilt(model.labels), attributes = rebuilt(model.attributes),
+                   pair_attributes = rebuilt(model.pair_attributes);
   ArrayFileWriter writer(kModelFormat);
   writer.add_text("templates", model.featurizer.has_templates() ? model.featurizer.templates().text()
                                                                 : std::string_view());
@@ -94,12 +104,12 @@ auto with_writer(const Model& model, Finish finish) {
   for (const auto& list : model.featurizer.gazetteers()) {
     writer.add_text(std::string(list->lower() ? kLowerList : kExactList) + list->name(), list->text());
   }
-  add(writer, "labels", model.labels.arrays());
-  add(writer, "attributes", model.attributes.arrays());
+  add(writer, "labels", labels.arrays());
+  add(writer, "attributes", attributes.arrays());
   add(writer, "emissions", model.emissions);
   add(writer, "transitions", model.transitions);
   if (model.pairs.rows() > 0) {
-    add(writer, "pair-attributes", model.pair_attributes.arrays());
+    add(writer, "pair-attributes", pair_attributes.arrays());
     add(writer, "pairs", model.pairs);
   }
   writer.add("weights", weights);

@@ -1,0 +1,285 @@
+#include "thalweg/io/model_text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "thalweg/core/error.h"
+#include "thalweg/corpus/utf8.h"
+#include "thalweg/io/atomic_file.h"
+
+namespace thalweg {
+namespace {
+
+constexpr std::string_view kFirstLine = "thalweg model text 1", kFirstWords = "thalweg model text ";
+constexpr std::string_view kEscaped("\t\n\r\0\\", 5), kEscapes = "tnr0\\";
+
+void append_name(std::string_view name, std::string& out) {
+  if (name.empty()) out += "\\e";
+  if (name.starts_with('[')) out += '\\';
+  for (const char c : name) {
+    const std::size_t escape = kEscaped.find(c);
+    if (escape == kEscaped.npos)
+      out += c;
+    else
+      (out += '\\') += kEscapes[escape];
+  }
+}
+
+void append_weight(double weight, std::string& out) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.begin(), digits.end(), static_cast<float>(weight)).ptr;
+  out.append(digits.begin(), end);
+}
+
+void append_weights(const FeatureIndex& index, const Vocabulary& rows, const Model& model,
+                    std::span<const double> weights, std::string& out) {
+  const bool keep_empty = &rows == &model.attributes;  // a row that is not written loses its number
+  for (Index r = 0; r < index.rows(); ++r) {
+    const std::string_view row = rows.name(static_cast<std::uint32_t>(r));
+    if (keep_empty && index.row(r).empty()) append_name(row, out), out += '\n';
+    for (std::uint32_t f = index.offsets[r]; f < index.offsets[r + 1]; ++f) {
+      append_name(row, out), out += '\t';
+      append_name(model.labels.name(index.labels[f]), out), out += '\t';
+      append_weight(weights[f], out), out += '\n';
+    }
+  }
+}
+
+void append_templates(std::string_view text, std::string& out) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (end > 0) append_name(text.substr(0, end), out), out += '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// A weight on its way in: lines come in any order within an index.
+struct Entry {
+  std::uint32_t row;
+  Label label;
+  float weight;
+  std::uint64_t line;
+};
+
+class Reader {
+ public:
+  explicit Reader(TextReader text) : text_(std::move(text)) {}
+
+  Model read() {
+    read_first_line();
+    read_featurizer();
+    read_labels();
+    read_transitions();
+    read_emissions();
+    enter("[end]");
+    if (advance()) fail("there is something after [end]", "one model a file");
+    return std::move(model_);
+  }
+
+ private:
+  [[noreturn]] void fail(std::uint64_t line, const std::string& problem, const char* mend) const {
+    throw InputError(place(text_.name(), std::max<std::uint64_t>(line, 1)), problem, mend);
+  }
+  [[noreturn]] void fail(const std::string& problem, const char* mend) const {
+    fail(text_.number(), problem, mend);
+  }
+
+  // Goes to the next line that is not blank.
+  bool advance() {
+    while (text_.next()) {
+      if (!text_.line().empty()) return true;
+    }
+    return false;
+  }
+  // The same within a section: false at the head of the next, too.
+  bool next_line() { return advance() && !text_.line().starts_with('['); }
+
+  void enter(std::string_view head) const {
+    if (text_.line() == head) return;
+    if (text_.line().empty())
+      fail("the text ends before " + std::string(head), "it was cut short: fetch or write it again");
+    fail("expected " + std::string(head) + ", not " + quoted(text_.line()),
+         "the sections are boundary, templates, labels, transitions, weights, end");
+  }
+
+  // Splits the line at its tabs, and says how many fields there are; those beyond the third are not kept.
+  std::size_t split() {
+    std::string_view rest = text_.line();
+    for (std::size_t count = 0;; ++count) {
+      const std::size_t tab = rest.find('\t');
+      if (count < fields_.size()) fields_[count] = rest.substr(0, tab);
+      if (tab == rest.npos) return count + 1;
+      rest.remove_prefix(tab + 1);
+    }
+  }
+
+  // A field without its escapes; valid until the next call.
+  std::string_view name(std::string_view field) {
+    name_.clear();
+    if (field.empty()) fail("a name is empty", "write \\e for one that is meant to be");
+    if (field == "\\e") return name_;
+    for (std::size_t i = 0; i < field.size(); ++i) {
+      if (field[i] != '\\') {
+        name_ += field[i];
+        continue;
+      }
+      const char code = ++i < field.size() ? field[i] : ' ';
+      const std::size_t escape = kEscapes.find(code);
+      if (escape == kEscapes.npos && !(code == '[' && i == 1))
+        fail(quoted(field) + " has an unknown escape", R"(\t \n \r \0 \\ are known; write \\ for \)");
+      name_ += escape == kEscapes.npos ? code : kEscaped[escape];
+    }
+    return name_;
+  }
+
+  Label label(std::string_view field) {
+    const Label found = model_.labels.find(name(field));
+    if (found == kNoLabel) fail(quoted(field) + " is no label", "list it after [labels]");
+    return found;
+  }
+
+  float weight(std::string_view field) const {
+    float value = 0;
+    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+    if (error == std::errc() && end == field.data() + field.size() && std::isfinite(value)) return value;
+    fail(quoted(field) + " is no finite number", "write a weight like -0.25 or 1.5e-7");
+  }
+
+  void read_first_line() {
+    if (!advance() || !text_.line().starts_with(kFirstWords))
+      fail("this is not a model as text", "make one with `thalweg dump`");
+    if (text_.line() != kFirstLine)
+      fail(quoted(text_.line()) + " is a version that this build does not read", "use a newer thalweg");
+    advance();
+  }
+
+  Boundary read_boundary() {
+    enter("[boundary]");
+    if (!next_line() || (text_.line() != "marks" && text_.line() != "none"))
+      fail("the boundary is missing", "write marks or none after [boundary]");
+    const Boundary boundary = text_.line() == "marks" ? Boundary::Marks : Boundary::None;
+    advance();
+    return boundary;
+  }
+
+  void read_featurizer() {
+    const Boundary boundary = read_boundary();
+    enter("[templates]");
+    std::string templates;
+    for (std::uint64_t line = 1; next_line();) {
+      // Each on the line of its own number, for the parser's errors.
+      for (; line < text_.number(); ++line) templates += '\n';
+      templates += name(text_.line());
+    }
+    if (!templates.empty())
+      model_.featurizer = Featurizer(TemplateSet::parse(templates, text_.name()), boundary);
+  }
+
+  void read_labels() {
+    enter("[labels]");
+    while (next_line()) {
+      if (split() != 1) fail("a label with a tab in it", "one label a line; write \\t for a tab");
+      const std::uint32_t known = model_.labels.size();
+      if (model_.labels.add(name(fields_[0])) != known)
+        fail(quoted(fields_[0]) + " is listed twice", "take one out");
+    }
+    if (model_.labels.size() == 0) fail("there is no label", "list them after [labels]");
+  }
+
+  void require_three(std::size_t fields, const char* what) const {
+    if (fields != 3) fail(std::to_string(fields) + " fields, 3 expected", what);
+  }
+
+  void read_transitions() {
+    enter("[transitions]");
+    std::vector<Entry> entries;
+    while (next_line()) {
+      require_three(split(), "write label TAB next label TAB weight");
+      const Label from = label(fields_[0]);
+      entries.push_back({from, label(fields_[1]), weight(fields_[2]), text_.number()});
+    }
+    model_.transitions = index(entries, model_.labels.size());
+    transition_weights_ = weights_of(entries);
+  }
+
+  void read_emissions() {
+    enter("[weights]");
+    std::vector<Entry> entries;
+    while (next_line()) {
+      const std::size_t fields = split();
+      const std::uint32_t attribute = model_.attributes.add(name(fields_[0]));
+      if (fields == 1) continue;
+      require_three(fields, "write attribute TAB label TAB weight");
+      entries.push_back({attribute, label(fields_[1]), weight(fields_[2]), text_.number()});
+    }
+    model_.emissions = index(entries, model_.attributes.size());
+    model_.weights = weights_of(entries);
+    model_.weights.insert(model_.weights.end(), transition_weights_.begin(), transition_weights_.end());
+  }
+
+  // Sorts the entries by row and label.
+  FeatureIndex index(std::vector<Entry>& entries, std::uint32_t rows) const {
+    std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+      return std::pair(a.row, a.label) < std::pair(b.row, b.label);
+    });
+    FeatureIndex index;
+    index.offsets.assign(std::size_t{rows} + 1, 0);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const Entry& e = entries[i];
+      if (i > 0 && entries[i - 1].row == e.row && entries[i - 1].label == e.label)
+        fail(e.line, "this weight was given before, in line " + std::to_string(entries[i - 1].line),
+             "take one out");
+      index.labels.push_back(e.label);
+      index.offsets[std::size_t{e.row} + 1] = static_cast<std::uint32_t>(index.labels.size());
+    }
+    for (std::size_t r = 1; r < index.offsets.size(); ++r)  // rows without entries
+      index.offsets[r] = std::max(index.offsets[r], index.offsets[r - 1]);
+    return index;
+  }
+
+  static std::vector<double> weights_of(const std::vector<Entry>& entries) {
+    std::vector<double> weights;
+    for (const Entry& e : entries) weights.push_back(static_cast<double>(e.weight));
+    return weights;
+  }
+
+  TextReader text_;
+  Model model_;
+  std::vector<double> transition_weights_;
+  std::array<std::string_view, 3> fields_;
+  std::string name_;
+};
+
+}  // namespace
+
+std::string model_text(const Model& model) {
+  const std::span<const double> w(model.weights);
+  const auto emissions = static_cast<std::size_t>(model.emissions.features());
+  std::string out(kFirstLine);
+  out += "\n\n[boundary]\n";
+  out += model.featurizer.boundary() == Boundary::Marks ? "marks" : "none";
+  out += "\n\n[templates]\n";
+  if (model.featurizer.has_templates()) append_templates(model.featurizer.templates().text(), out);
+  out += "\n[labels]\n";
+  for (Label l = 0; l < model.labels.size(); ++l) append_name(model.labels.name(l), out), out += '\n';
+  out += "\n[transitions]\n";
+  append_weights(model.transitions, model.labels, model, w.subspan(emissions), out);
+  out += "\n[weights]\n";
+  append_weights(model.emissions, model.attributes, model, w.first(emissions), out);
+  return out += "\n[end]\n";
+}
+
+void save_model_text(const Model& model, const std::string& path) {
+  const std::string text = model_text(model);
+  write_file(path, std::as_bytes(std::span(text)));
+}
+
+Model read_model_text(TextReader text) { return Reader(std::move(text)).read(); }
+Model load_model_text(const std::string& path) { return read_model_text(TextReader(path)); }
+
+}  // namespace thalweg
