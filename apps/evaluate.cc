@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +18,7 @@ struct Options {
   std::string file = "-";
   bool json = false, cer = false, wer = false;
   Scheme scheme = Scheme::Auto;
+  Format format = Format::Columns;
 };
 
 using Labels = std::vector<std::string_view>;
@@ -61,7 +65,8 @@ std::vector<std::string> span_row(std::string name, const Counts& c) {
 }
 
 // The most frequent confusions, which say more than a large matrix.
-std::vector<std::vector<std::string>> confusions(const LabelScore& tokens, std::size_t most) {
+std::vector<std::vector<std::string>> confusions(const LabelScore& tokens, std::size_t most,
+                                                 const Palette& palette) {
   struct Pair {
     Index count, gold, predicted;
   };
@@ -75,28 +80,37 @@ std::vector<std::vector<std::string>> confusions(const LabelScore& tokens, std::
   }
   std::stable_sort(pairs.begin(), pairs.end(), [](auto& a, auto& b) { return a.count > b.count; });
   if (pairs.size() > most) pairs.resize(most);
-  std::vector<std::vector<std::string>> rows{{"gold", "predicted", "tokens"}};
+  std::vector<std::vector<std::string>> rows{{"tokens", "", "gold", "predicted"}};
+  for (std::string& head : rows[0]) head = palette.dim(head);
   for (const Pair& p : pairs) {
-    rows.push_back({std::string(labels[p.gold]), std::string(labels[p.predicted]), std::to_string(p.count)});
+    const double share = static_cast<double>(p.count) / static_cast<double>(pairs[0].count);
+    rows.push_back({std::to_string(p.count), palette.bad(bar(share, 12)), std::string(labels[p.gold]),
+                    std::string(labels[p.predicted])});
   }
   return rows;
 }
 
+std::string span_table(const SpanScore& spans, const Palette& palette) {
+  std::vector<std::vector<std::string>> rows{
+      {"span", "precision", "recall", "F1", "gold", "predicted", "correct"}};
+  for (std::string& head : rows[0]) head = palette.dim(head);
+  for (const auto& [type, counts] : spans.types()) rows.push_back(span_row(type, counts));
+  rows.push_back(span_row("all", spans.overall()));
+  for (std::string& cell : rows.back()) cell = palette.bold(cell);
+  return table(rows, "lrrrrrr");
+}
+
 void print_text(const Report& r, const Options& o, Output& out) {
+  const Palette palette(colours(STDOUT_FILENO));
   out.print("{} sentences, {} tokens\n", r.tokens.sentences(), r.tokens.tokens());
   out.print("token accuracy     {:6.2f} %\n", r.tokens.accuracy());
   out.print("sentence accuracy  {:6.2f} %\n", r.tokens.sentence_accuracy());
   if (o.cer) out.print("character errors   {:6.2f} %\n", r.characters.percent());
   if (o.wer) out.print("word errors        {:6.2f} %\n", r.words.percent());
-  if (!r.spans.types().empty()) {
-    std::vector<std::vector<std::string>> rows{
-        {"span", "precision", "recall", "F1", "gold", "predicted", "correct"}};
-    for (const auto& [type, counts] : r.spans.types()) rows.push_back(span_row(type, counts));
-    rows.push_back(span_row("all", r.spans.overall()));
-    out << "\n" << table(rows);
-  }
-  const auto wrong = confusions(r.tokens, 10);
-  if (wrong.size() > 1) out << "\nmost frequent confusions\n" << table(wrong);
+  if (!r.spans.types().empty()) out << "\n" << span_table(r.spans, palette);
+  const auto wrong = confusions(r.tokens, 10, palette);
+  if (wrong.size() > 1)
+    out << "\n" << palette.bold("most frequent confusions") << "\n" << table(wrong, "rlll");
 }
 
 void print_json(const Report& r, const Options& o, Output& out) {
@@ -133,7 +147,8 @@ bool is_header(const Sentence& s) {
 }
 
 void run(const Options& o) {
-  CorpusReader reader(o.file, Format::Columns);
+  announce_keyboard(o.file);
+  CorpusReader reader(o.file, o.format);
   Report report(o.scheme);
   Labels gold, predicted;
   while (reader.next()) {
@@ -141,11 +156,15 @@ void run(const Options& o) {
     const Index columns = sentence.columns(0);
     if (columns < 2) {
       throw InputError(place(reader.text().name(), reader.first_line()), "one column",
-                       "the last two columns must be the right label and the predicted one");
+                       o.format == Format::Columns
+                           ? "the last two columns must be the right label and the predicted one"
+                           : "the first must be the right label, the last the predicted one");
     }
     gold.clear(), predicted.clear();
     for (Index t = is_header(sentence) ? 1 : 0; t < sentence.size(); ++t) {
-      gold.push_back(sentence.cell(t, columns - 2)), predicted.push_back(sentence.cell(t, columns - 1));
+      const Index last = sentence.columns(t) - 1;
+      gold.push_back(sentence.cell(t, o.format == Format::Columns ? last - 1 : 0));
+      predicted.push_back(sentence.cell(t, last));
     }
     report.add(gold, predicted);
   }
@@ -159,7 +178,12 @@ void run(const Options& o) {
 constexpr const char* kHelp = R"(Score labels: the last two columns are the right label and the predicted one.
 
 Spans are read by conlleval's rules for BIO and IO (a span of type X starts at B-X, or at I-X after O, after another
-type or at the start of a sentence, and runs on over I-X); in BIOES, E-X ends a span and S-X is one.
+type or at the start of a sentence, and runs on over I-X); in BIOES, E-X ends a span and S-X is one. A span is correct
+when its tokens and its type are.
+
+  precision  correct spans per predicted one, in percent
+  recall     correct spans per one in the right labels
+  F1         their harmonic mean
 
 Examples:
   thalweg tag test.conll --model chunks.model | thalweg evaluate
@@ -170,18 +194,22 @@ Examples:
 void add_evaluate(CLI::App& program) {
   auto o = std::make_shared<Options>();
   CLI::App* app = program.add_subcommand("evaluate", kHelp);
-  app->add_option("TAGGED", o->file, "A column file; comment lines `# ` are skipped; - is standard input")
+  app->add_option(
+         "TAGGED", o->file,
+         "What `thalweg tag` wrote for a file with right labels; comment lines `# ` are skipped; - is "
+         "standard input")
       ->capture_default_str();
   app->add_flag("--json", o->json, "One object: accuracy, precision, recall, f1, types, confusion");
   app->add_flag("--cer", o->cer,
                 "Character error rate of each sentence's labels read as one text: labels of one "
                 "character run together, longer ones are words");
   app->add_flag("--wer", o->wer, "Word error rate of the same texts");
-  app->add_option("--scheme", o->scheme, "auto, bio, bioes or io")
+  app->add_option("--scheme", o->scheme, "How labels write spans; auto goes by their prefixes")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Scheme>{
           {"auto", Scheme::Auto}, {"bio", Scheme::Bio}, {"bioes", Scheme::Bioes}, {"io", Scheme::Io}}))
       ->default_str("auto")
       ->option_text("auto|bio|bioes|io [auto]");
+  add_format(*app, o->format);
   app->callback([o] { run(*o); });
 }
 

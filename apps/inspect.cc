@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -5,13 +8,14 @@
 #include "commands.h"
 #include "terminal.h"
 #include "thalweg/core/error.h"
+#include "thalweg/corpus/utf8.h"
 #include "thalweg/io/model_file.h"
 
 namespace thalweg::app {
 namespace {
 
 struct Options {
-  std::string model;
+  std::string model, label;
   Index top = 10;
   bool json = false;
 };
@@ -21,14 +25,15 @@ struct Feature {
   double weight;
 };
 
-// The `top` features of largest magnitude of an index whose weights start at `offset`.
-template <class RowName, class LabelName>
+// The `top` features of largest magnitude, among those that `keep` accepts, of an index whose weights start
+// at `offset`.
+template <class RowName, class LabelName, class Keep>
 std::vector<Feature> telling(const Model& model, const FeatureIndex& index, Index offset, Index top,
-                             RowName row_name, LabelName label_name) {
+                             RowName row_name, LabelName label_name, Keep keep) {
   std::vector<std::pair<Index, Index>> shown;  // row and feature
   for (Index r = 0; r < index.rows(); ++r) {
     for (Index f = index.offsets[r]; f < static_cast<Index>(index.offsets[r + 1]); ++f)
-      shown.emplace_back(r, f);
+      if (keep(static_cast<Label>(r), index.labels[f])) shown.emplace_back(r, f);
   }
   const auto weight = [&](Index f) { return model.weights[static_cast<std::size_t>(offset + f)]; };
   const auto count = std::min<std::size_t>(shown.size(), static_cast<std::size_t>(top));
@@ -46,12 +51,20 @@ std::vector<Feature> telling(const Model& model, const FeatureIndex& index, Inde
   return features;
 }
 
-std::string feature_table(const std::vector<Feature>& features, const char* from, const char* to) {
-  std::vector<std::vector<std::string>> rows{{"weight", from, to}};
+std::string feature_table(const std::vector<Feature>& features, const char* from, const char* to,
+                          const Palette& palette) {
+  constexpr int kCells = 12;
+  const double largest = features.empty() ? 1 : std::abs(features[0].weight);
+  std::vector<std::vector<std::string>> rows{{"weight", "", from, to}};
+  for (std::string& head : rows[0]) head = palette.dim(head);
   for (const Feature& f : features) {
-    rows.push_back({fmt::format("{:+.3f}", f.weight), std::string(f.from), std::string(f.to)});
+    const std::string number = fmt::format("{:+.3f}", f.weight),
+                      drawn = bar(std::abs(f.weight) / largest, kCells);
+    rows.push_back({f.weight > 0 ? palette.good(number) : palette.bad(number),
+                    f.weight > 0 ? palette.good(drawn) : palette.bad(drawn), std::string(f.from),
+                    std::string(f.to)});
   }
-  return table(rows);
+  return table(rows, "rlll");
 }
 
 nlohmann::ordered_json objects(const std::vector<Feature>& features, const char* from, const char* to) {
@@ -63,15 +76,23 @@ nlohmann::ordered_json objects(const std::vector<Feature>& features, const char*
 void run(const Options& o) {
   if (o.top < 0) throw OptionError("top", fmt::format("is {}, must be >= 0", o.top), "10 is the default");
   const Model model = load_model(o.model);
+  const Label only = o.label.empty() ? kNoLabel : model.labels.find(o.label);
+  if (!o.label.empty() && only == kNoLabel)
+    throw OptionError("label", thalweg::quoted(o.label) + " is no label of the model",
+                      "inspect without it lists them");
+  const auto asked = [&](Label l) { return only == kNoLabel || l == only; };
   const auto label = [&](Label l) { return model.labels.name(l); };
   const Label K = static_cast<Label>(model.labels.size());
   const auto states = telling(
-      model, model.emissions, 0, o.top, [&](auto a) { return model.attributes.name(a); }, label);
-  const auto transitions = telling(model, model.transitions, model.emissions.features(), o.top, label, label);
+      model, model.emissions, 0, o.top, [&](auto a) { return model.attributes.name(a); }, label,
+      [&](auto, Label to) { return asked(to); });
+  const auto transitions = telling(model, model.transitions, model.emissions.features(), o.top, label, label,
+                                   [&](Label from, Label to) { return asked(from) || asked(to); });
   const auto pairs = telling(
       model, model.pairs, model.emissions.features() + model.transitions.features(), o.top,
       [&](auto b) { return model.pair_attributes.name(b); },
-      [&](Label pair) { return fmt::format("{} > {}", label(pair / K), label(pair % K)); });
+      [&](Label pair) { return fmt::format("{} > {}", label(pair / K), label(pair % K)); },
+      [&](auto, Label pair) { return asked(pair / K) || asked(pair % K); });
   std::vector<std::string> labels;
   for (std::uint32_t l = 0; l < model.labels.size(); ++l) labels.emplace_back(model.labels.name(l));
   const std::string templates = model.featurizer.has_templates() ? model.featurizer.templates().text() : "";
@@ -89,6 +110,8 @@ void run(const Options& o) {
                .dump()
         << "\n";
   } else {
+    const Palette palette(colours(STDOUT_FILENO));
+    auto head = [&](const char* text) { out << "\n" << palette.bold(text) << "\n"; };
     out.print("{} labels: {}\n", labels.size(), fmt::join(labels, " "));
     out.print("{} attributes, {} weights for (attribute, label), {} for (label, label)\n",
               model.attributes.size(), model.emissions.features(), model.transitions.features());
@@ -100,20 +123,26 @@ void run(const Options& o) {
       out.print("{} templates, boundary {}\n", model.featurizer.templates().templates().size(),
                 model.featurizer.boundary() == Boundary::Marks ? "marks" : "none");
     }
-    out << "\nmost telling features (a positive weight speaks for the label)\n"
-        << feature_table(states, "attribute", "label") << "\nmost telling transitions\n"
-        << feature_table(transitions, "from", "to");
-    if (!pairs.empty())
-      out << "\nmost telling transitions that depend on the input\n"
-          << feature_table(pairs, "attribute", "labels");
+    head("most telling features (a weight above 0 speaks for the label, one below against it)");
+    out << feature_table(states, "attribute", "label", palette);
+    head("most telling transitions (from a token's label to the next token's)");
+    out << feature_table(transitions, "from", "to", palette);
+    if (model.pairs.features() > 0) {
+      head("most telling transitions that depend on the input");
+      out << feature_table(pairs, "attribute", "labels", palette);
+    }
   }
   out.flush();
 }
 
 constexpr const char* kHelp = R"(Show what a model holds: labels, sizes, the weights that say most.
 
+An attribute is a template with a token's text in it: `U02:the` is what the template U02:%x[0,0] makes of the word
+"the". `thalweg explain` shows which weights decide a given token, `thalweg dump` all there are.
+
 Examples:
   thalweg inspect --model chunks.model --top 20
+  thalweg inspect --model chunks.model --label B-SBAR
   thalweg inspect --model chunks.model --json)";
 
 }  // namespace
@@ -123,7 +152,10 @@ void add_inspect(CLI::App& program) {
   CLI::App* app = program.add_subcommand("inspect", kHelp);
   app->add_option("--model,-m", o->model, "A model from `thalweg train`")->required();
   app->add_option("--top", o->top, "Features and transitions shown, >= 0")->capture_default_str();
-  app->add_flag("--json", o->json, "One object");
+  app->add_option("--label", o->label, "Features and transitions of this label only");
+  app->add_flag("--json", o->json,
+                "One object: labels, attributes, features, templates, boundary, top_features, "
+                "top_transitions, top_pairs");
   app->callback([o] { run(*o); });
 }
 

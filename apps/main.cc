@@ -6,6 +6,7 @@
 #include <new>
 
 #include "commands.h"
+#include "help.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/isa.h"
 #include "thalweg/core/parallel.h"
@@ -64,10 +65,16 @@ int run(int argc, char** argv) {
   program.set_version_flag("--version", fmt::format("thalweg {} ({}, {})", THALWEG_VERSION,
                                                     name(active_isa()), parallel_backend()));
   program.require_subcommand(1);
+  program.formatter(app::help_formatter());
   app::add_train(program);
   app::add_tag(program);
   app::add_evaluate(program);
+  app::add_explain(program);
   app::add_inspect(program);
+  app::add_dump(program);
+  app::add_load(program);
+  app::add_completion(program);
+  app::add_man(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -148,18 +148,6 @@ void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& span
   write_columns(block, tagger, labels, marginals, o.format);
 }
 
-// Says with the place what a template misses, which the reader cannot know.
-void check_columns(const CorpusReader& reader, const Tagger& tagger, const Options& o) {
-  const Featurizer& featurizer = tagger.model().featurizer;
-  if (reader.sentence().size() == 0 || !featurizer.has_templates()) return;
-  const Index have = reader.sentence().columns(0), need = featurizer.templates().columns();
-  if (have >= need) return;
-  throw InputError(
-      place(reader.text().name(), reader.first_line()),
-      fmt::format("{} column{}, but the model reads {}", have, have == 1 ? "" : "s", need),
-      o.format == Format::Columns ? "give it the columns it was trained on" : "use --format columns");
-}
-
 // Reads blocks in batches and writes them out in their order.
 class Stream {
  public:
@@ -178,7 +166,7 @@ class Stream {
       try {
         block.bad = false;
         more_ = more_ && reader_.next_block();
-        if (more_) check_columns(reader_, tagger_, options_);
+        if (more_) check_columns(reader_, tagger_, options_.format);
       } catch (const InputError& error) {
         options_.keep_going ? report(error) : fail();
         block.bad = true;
@@ -220,20 +208,12 @@ class Stream {
   std::exception_ptr failure_;
 };
 
-void check(const Options& o, const Tagger& tagger) {
-  if (tagger.model().featurizer.has_templates() != (o.format == Format::Attributes)) return;
-  throw OptionError("format",
-                    "does not fit the model, which reads " +
-                        std::string(o.format == Format::Attributes ? "columns" : "attributes"),
-                    "leave --format as in training");
-}
-
 void run(const Options& o) {
   if (o.threads < 1)
     throw OptionError("threads", fmt::format("is {}, must be >= 1", o.threads), "1 is the default");
   if (o.nbest < 0) throw OptionError("nbest", fmt::format("is {}, must be >= 0", o.nbest), "0 turns it off");
   const Tagger tagger = Tagger::load(o.model);
-  check(o, tagger);
+  check_format(tagger, o.format);
   std::vector<Decoder> decoders;
   std::vector<SpanDecoder> spans;
   for (int slot = 0; slot < o.threads; ++slot) decoders.emplace_back(tagger), spans.emplace_back(tagger);
@@ -270,6 +250,25 @@ Examples:
   thalweg tag test.conll --model names.model --spans > spans.jsonl)";
 
 }  // namespace
+
+void check_format(const Tagger& tagger, Format format) {
+  if (tagger.model().featurizer.has_templates() != (format == Format::Attributes)) return;
+  throw OptionError("format",
+                    "does not fit the model, which reads " +
+                        std::string(format == Format::Attributes ? "columns" : "attributes"),
+                    "leave --format as in training");
+}
+
+void check_columns(const CorpusReader& reader, const Tagger& tagger, Format format) {
+  const Featurizer& featurizer = tagger.model().featurizer;
+  if (reader.sentence().size() == 0 || !featurizer.has_templates()) return;
+  const Index have = reader.sentence().columns(0), need = featurizer.templates().columns();
+  if (have >= need) return;
+  throw InputError(
+      place(reader.text().name(), reader.first_line()),
+      fmt::format("{} column{}, but the model reads {}", have, have == 1 ? "" : "s", need),
+      format == Format::Columns ? "give it the columns it was trained on" : "use --format columns");
+}
 
 void add_tag(CLI::App& program) {
   auto o = std::make_shared<Options>();

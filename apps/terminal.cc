@@ -78,12 +78,33 @@ ProgressLine::~ProgressLine() {
   if (shown_) fmt::print(stderr, "\n");
 }
 
+std::string Palette::wrap(const char* code, std::string_view text) const {
+  if (!coloured_ || text.empty()) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+std::string bar(double share, int cells) {
+  constexpr std::array<const char*, 8> kEighths{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const int eighths = static_cast<int>(std::clamp(share, 0.0, 1.0) * 8 * cells + 0.5);
+  std::string out;
+  for (int full = 0; full < eighths / 8; ++full) out += "█";
+  return out += kEighths[static_cast<std::size_t>(eighths % 8)];
+}
+
 namespace {
 
-// Columns a text takes on a terminal, every character counted as one.
+// Columns a text takes on a terminal: every character counts as one, a change of colour as none.
 std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  std::size_t columns = 0;
+  for (std::size_t at = 0; at < text.size(); at += character_size(text, at)) {
+    if (text[at] == '\x1b') {
+      at = text.find('m', at);
+      if (at == text.npos) break;
+    } else {
+      ++columns;
+    }
+  }
+  return columns;
 }
 
 bool numeric(std::string_view cell) {
@@ -92,26 +113,34 @@ bool numeric(std::string_view cell) {
 
 }  // namespace
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
+std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view alignment) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()), 0);
     for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], width(row[c]));
   }
+  // A head stands over its numbers.
+  auto to_the_right = [&](std::size_t r, std::size_t c) {
+    if (c < alignment.size()) return alignment[c] == 'r';
+    return r > 0 ? numeric(rows[r][c]) : rows.size() > 1 && c < rows[1].size() && numeric(rows[1][c]);
+  };
   std::string out;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
     for (std::size_t c = 0; c < rows[r].size(); ++c) {
       const std::string& cell = rows[r][c];
       const std::string space(widths[c] - width(cell), ' ');
-      // A head stands over its numbers.
-      const bool right = r > 0 ? numeric(cell) : rows.size() > 1 && c < rows[1].size() && numeric(rows[1][c]);
-      line += (c ? "  " : "") + (right ? space + cell : cell + space);
+      line += (c ? "  " : "") + (to_the_right(r, c) ? space + cell : cell + space);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';
   }
   return out;
+}
+
+void announce_keyboard(const std::string& file) {
+  if (file == "-" && is_terminal(STDIN_FILENO))
+    fmt::print(stderr, "thalweg: reading what you type, up to Ctrl-D; name a file or use a pipe otherwise\n");
 }
 
 long long peak_bytes() {

@@ -44,8 +44,30 @@ class ProgressLine {
   bool shown_ = false;
 };
 
-/// A table in columns: the first row is the head; numbers, which begin with a digit or sign, to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows);
+/// Text with emphasis, or as it is where `coloured` is false.
+class Palette {
+ public:
+  explicit Palette(bool coloured) : coloured_(coloured) {}
+  std::string bold(std::string_view text) const { return wrap("1", text); }
+  std::string dim(std::string_view text) const { return wrap("2", text); }
+  std::string good(std::string_view text) const { return wrap("32", text); }
+  std::string bad(std::string_view text) const { return wrap("31", text); }
+  std::string warning(std::string_view text) const { return wrap("33", text); }
+
+ private:
+  std::string wrap(const char* code, std::string_view text) const;
+  bool coloured_;
+};
+
+/// A bar of `share` in [0, 1] of `cells` characters, to an eighth of one.
+std::string bar(double share, int cells);
+
+/// A table in columns: the first row is the head. Texts may be painted. @param alignment 'l' or 'r' for each
+/// column; empty: numbers, which begin with a digit or sign, to the right.
+std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view alignment = {});
+
+/// Says on standard error what the program waits for when `file` is "-" and someone sits at a keyboard.
+void announce_keyboard(const std::string& file);
 
 /// The most memory the process has held, in bytes.
 long long peak_bytes();

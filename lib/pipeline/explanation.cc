@@ -46,14 +46,16 @@ void Explainer::read(const Sentence& sentence) {
   couplings_.prepare_minima(widened(decoder_.chain().pairwise, pairwise_), decoder_.chain().labels());
 }
 
-Explanation Explainer::explain(Index t) {
+Explanation Explainer::explain(Index t, Label against) {
   Explanation e;
   e.token = t, e.begin = t, e.end = t + 1;
   if (!(energy_ < kInfinity<double>)) return e;
   e.best = best_, e.energy = energy_, e.probability = probabilities_[t];
   const Chain<float> chain = decoder_.chain();
   widened(chain.unary, unary_);
-  unary_[t][best_[t]] = kInfinity<double>;
+  for (Label l = 0; l < static_cast<Label>(chain.labels()); ++l) {
+    if (against == kNoLabel ? l == best_[t] : l != against) unary_[t][l] = kInfinity<double>;
+  }
   e.runner_up.resize(best_.size());
   const Chain<double> others{unary_, pairwise_, chain.which};
   if (!(minima_.minimize(others, couplings_, e.runner_up) < kInfinity<double>)) {

@@ -78,6 +78,16 @@ TEST_CASE("the margin is what enumeration finds, and its factors sum to it", "[p
       CHECK(energy<float>(decoder.chain(), e.runner_up) - e.energy == Approx(e.margin).margin(1e-9));
       CHECK(sum_of(e) + e.rounding == Approx(e.margin).margin(1e-12));
       CHECK(std::abs(e.rounding) < 1e-5);
+      for (Label against = 0; against < 3; ++against) {
+        Explainer explainer(tagger);
+        explainer.read(corpus[0]);
+        const Explanation why_not = explainer.explain(t, against);
+        double held = kInfinity<double>;
+        for (const auto& l : all) held = l.y[t] == against ? std::min(held, l.energy) : held;
+        CHECK(why_not.runner_up[t] == against);
+        CHECK(why_not.margin == Approx(held - lowest).margin(1e-5));
+        CHECK(std::abs(why_not.rounding) < 1e-5);
+      }
       CHECK(e.probability ==
             Approx(std::exp(f - free_energy_of(all, 1, [&](auto& l) { return l.y[t] == e.best[t]; })))
                 .margin(1e-4));

@@ -46,8 +46,10 @@ class THALWEG_EXPORT Explainer {
   void read(const Sentence& sentence);
 
   /// Why the tagger gives token t of the last `read` its label. O(T K^2): one more minimisation, in double,
-  /// with y*_t taken away (`restrict`). @pre 0 <= t < sentence.size()
-  Explanation explain(Index t);
+  /// with y*_t taken away. @pre 0 <= t < sentence.size()
+  /// @param against  asks "why not this label?": the runner-up is then the lowest labelling with that label
+  /// at t (with y*_t, y* itself and a margin of 0)
+  Explanation explain(Index t, Label against = kNoLabel);
 
  private:
   const Tagger& tagger_;
