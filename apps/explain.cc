@@ -193,6 +193,10 @@ void print_full(const Case& c, const Explanation& e, const Options& o, const Pal
     out << "no other label is allowed here\n";
     return;
   }
+  if (e.runner_up[t] == e.best[t]) {
+    out << "that is the label it is asked against\n";
+    return;
+  }
   const std::string_view other = c.tagger.label(e.runner_up[t]);
   const std::string with = palette.bold(other), higher = shaded(e.margin, palette);
   if (o.against.empty())

@@ -82,6 +82,8 @@ TEST_CASE("one token or one sentence is chosen by its number from 1", "[program]
   CHECK(why_not[0]["runner_up"] == "I-DATE");
   CHECK(why_not[0]["margin"].get<double>() >= one[0]["margin"].get<double>());
   CHECK(parts(why_not[0]) == Approx(why_not[0]["margin"].get<double>()).margin(1e-9));
+  CHECK_THAT(run(explain("--token 1 --against O " + kNews + "test.txt")).out,
+             ContainsSubstring("the label it is asked against"));
   check_one_line_error(run(explain("--against X " + kNews + "test.txt")), 2, "no label of the model");
   check_one_line_error(run(explain("--sentence 81 " + kNews + "test.txt")), 2, "--sentence: is 81, but");
   check_one_line_error(run(explain("--sentence 1 --token 999 " + kNews + "test.txt")), 2,
