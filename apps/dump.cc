@@ -15,8 +15,8 @@ struct Options {
 constexpr const char* kDumpHelp =
     R"(Write a model as text: to read, to compare with diff, to edit, and to load again.
 
-The text has the boundary, the templates, the labels, and one weight a line, the columns parted by tabs. `thalweg load`
-makes the same model file of it, byte for byte.
+The text has the boundary, the templates and word lists, the labels, and one weight a line, the columns parted by tabs.
+`thalweg load` makes the same model file of it, byte for byte.
 
 Examples:
   thalweg dump --model chunks.model | less
@@ -28,7 +28,7 @@ Weights may be changed, taken out or added by hand in between; errors name the l
 
 Examples:
   thalweg load chunks.txt --model chunks.model
-  thalweg dump --model big.model | awk -F'\t' 'NF < 3 || $3^2 > 1e-6' | thalweg load - --model small.model)";
+  thalweg dump --model big.model | awk -F'\t' 'NF < 3 || $NF^2 > 1e-6' | thalweg load - --model small.model)";
 
 }  // namespace
 

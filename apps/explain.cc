@@ -53,12 +53,14 @@ bool has_gold(const Tagger& tagger, const Sentence& sentence) {
   return 2 * known > sentence.size();
 }
 
+bool spans_two(const Factor& factor) { return factor.kind != Factor::Kind::Emission; }
+
 std::string signed_number(double x) { return fmt::format("{:+.3f}", x); }
 
 // The labels that a factor looks at, in one of the two labellings.
 std::vector<std::string> labels_of(const Tagger& tagger, const Factor& factor, const std::vector<Label>& y) {
   std::vector<std::string> labels{std::string(tagger.label(y[factor.position]))};
-  if (factor.kind == Factor::Kind::Transition) labels.emplace_back(tagger.label(y[factor.position + 1]));
+  if (spans_two(factor)) labels.emplace_back(tagger.label(y[factor.position + 1]));
   return labels;
 }
 
@@ -67,8 +69,10 @@ std::string arrow(const std::vector<std::string>& labels) {
 }
 
 std::string attribute_of(const Tagger& tagger, const Factor& factor) {
-  if (factor.attribute == Vocabulary::kUnknown) return "";
-  return std::string(tagger.model().attributes.name(factor.attribute));
+  if (factor.kind == Factor::Kind::Transition) return "";
+  const Model& model = tagger.model();
+  const bool pair = factor.kind == Factor::Kind::Pair;
+  return std::string((pair ? model.pair_attributes : model.attributes).name(factor.attribute));
 }
 
 std::string name_of(const Tagger& tagger, const Factor& factor) {
@@ -78,8 +82,7 @@ std::string name_of(const Tagger& tagger, const Factor& factor) {
 }
 
 std::string place_of(const Case& c, const Factor& factor) {
-  if (factor.kind == Factor::Kind::Transition)
-    return fmt::format("{}–{}", factor.position + 1, factor.position + 2);
+  if (spans_two(factor)) return fmt::format("{}–{}", factor.position + 1, factor.position + 2);
   return fmt::format("{} {}", factor.position + 1, c.word(factor.position));
 }
 
@@ -106,10 +109,10 @@ std::string strongest(const Case& c, const Explanation& e, const Palette& palett
       std::find_if(e.factors.begin(), e.factors.end(), [](const Factor& f) { return f.difference() > 0; });
   if (found == e.factors.end()) return "";
   const Factor& f = *found;
-  const bool transition = f.kind == Factor::Kind::Transition;
   const std::string part = palette.good(signed_number(f.difference())) + "  ";
-  const std::string name = transition ? arrow(labels_of(c.tagger, f, e.best)) : name_of(c.tagger, f);
-  const bool here = f.position == e.token || (transition && f.position + 1 == e.token);
+  std::string name = f.kind == Factor::Kind::Transition ? "" : name_of(c.tagger, f);
+  if (spans_two(f)) name += (name.empty() ? "" : " ") + arrow(labels_of(c.tagger, f, e.best));
+  const bool here = f.position == e.token || (spans_two(f) && f.position + 1 == e.token);
   return part + name + (here ? "" : palette.dim(" at " + place_of(c, f)));
 }
 
@@ -212,9 +215,21 @@ std::vector<std::string> names(const Tagger& tagger, const Explanation& e, const
   return labels;
 }
 
+const char* kind_of(const Factor& f) {
+  switch (f.kind) {
+    case Factor::Kind::Emission:
+      return "emission";
+    case Factor::Kind::Transition:
+      return "transition";
+    case Factor::Kind::Pair:
+      return "pair";
+  }
+  return "";
+}
+
 Json json_of(const Tagger& tagger, const Explanation& e, const Factor& f) {
   Json j{{"part", f.difference()},
-         {"kind", f.kind == Factor::Kind::Transition ? "transition" : "emission"},
+         {"kind", kind_of(f)},
          {"token", f.position + 1},
          {"attribute", attribute_of(tagger, f)},
          {"value", f.value},
@@ -222,7 +237,7 @@ Json json_of(const Tagger& tagger, const Explanation& e, const Factor& f) {
          {"weight", f.weight},
          {"runner_up_labels", labels_of(tagger, f, e.runner_up)},
          {"runner_up_weight", f.other_weight}};
-  if (f.attribute == Vocabulary::kUnknown) j["attribute"] = nullptr;
+  if (f.kind == Factor::Kind::Transition) j["attribute"] = nullptr;
   return j;
 }
 

@@ -140,6 +140,8 @@ Model load_model(ArrayFile opened) {
   model.emissions = feature_index(file, "emissions", static_cast<Index>(model.attributes.size()), K);
   model.transitions = feature_index(file, "transitions", K, K);
   if (file.find("pairs/offsets")) {
+    check(model.featurizer.pairs() != nullptr, file, "pairs/offsets",
+          "is there although no template makes attributes of pairs");
     model.pair_attributes = vocabulary(file, "pair-attributes");
     model.pairs = feature_index(file, "pairs", static_cast<Index>(model.pair_attributes.size()), K * K);
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ namespace thalweg {
 namespace {
 
 constexpr std::string_view kFirstLine = "thalweg model text 1", kFirstWords = "thalweg model text ";
+constexpr std::string_view kExactList = "[gazetteer ", kLowerList = "[gazetteer-lower ";
 constexpr std::string_view kEscaped("\t\n\r\0\\", 5), kEscapes = "tnr0\\";
 
 void append_name(std::string_view name, std::string& out) {
@@ -36,21 +38,39 @@ void append_weight(double weight, std::string& out) {
   out.append(digits.begin(), end);
 }
 
-void append_weights(const FeatureIndex& index, const Vocabulary& rows, const Model& model,
-                    std::span<const double> weights, std::string& out) {
-  const bool keep_empty = &rows == &model.attributes;  // a row that is not written loses its number
+// append_label(l) writes what the index calls a label.
+template <class AppendLabel>
+void append_weights(const FeatureIndex& index, const Vocabulary& rows, bool keep_empty,
+                    std::span<const double> weights, AppendLabel append_label, std::string& out) {
   for (Index r = 0; r < index.rows(); ++r) {
     const std::string_view row = rows.name(static_cast<std::uint32_t>(r));
     if (keep_empty && index.row(r).empty()) append_name(row, out), out += '\n';
     for (std::uint32_t f = index.offsets[r]; f < index.offsets[r + 1]; ++f) {
       append_name(row, out), out += '\t';
-      append_name(model.labels.name(index.labels[f]), out), out += '\t';
+      append_label(index.labels[f]), out += '\t';
       append_weight(weights[f], out), out += '\n';
     }
   }
 }
 
-void append_templates(std::string_view text, std::string& out) {
+// The three sections of weights. An attribute that is not written would lose its number.
+void append_all_weights(const Model& model, std::string& out) {
+  const std::span<const double> w(model.weights);
+  const auto unary = static_cast<std::size_t>(model.emissions.features()),
+             pairwise = static_cast<std::size_t>(model.transitions.features());
+  const Label K = static_cast<Label>(model.labels.size());
+  const auto label = [&](Label l) { append_name(model.labels.name(l), out); };
+  out += "\n[transitions]\n";
+  append_weights(model.transitions, model.labels, false, w.subspan(unary, pairwise), label, out);
+  out += "\n[weights]\n";
+  append_weights(model.emissions, model.attributes, true, w.first(unary), label, out);
+  if (model.pairs.rows() == 0) return;
+  const auto two_labels = [&](Label pair) { label(pair / K), out += '\t', label(pair % K); };
+  out += "\n[pairs]\n";
+  append_weights(model.pairs, model.pair_attributes, true, w.subspan(unary + pairwise), two_labels, out);
+}
+
+void append_lines(std::string_view text, std::string& out) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     if (end > 0) append_name(text.substr(0, end), out), out += '\n';
@@ -76,6 +96,7 @@ class Reader {
     read_labels();
     read_transitions();
     read_emissions();
+    if (text_.line() == "[pairs]") read_pairs();
     enter("[end]");
     if (advance()) fail("there is something after [end]", "one model a file");
     return std::move(model_);
@@ -104,10 +125,10 @@ class Reader {
     if (text_.line().empty())
       fail("the text ends before " + std::string(head), "it was cut short: fetch or write it again");
     fail("expected " + std::string(head) + ", not " + quoted(text_.line()),
-         "the sections are boundary, templates, labels, transitions, weights, end");
+         "the sections are boundary, templates, gazetteers, labels, transitions, weights, pairs, end");
   }
 
-  // Splits the line at its tabs, and says how many fields there are; those beyond the third are not kept.
+  // Splits the line at its tabs, and says how many fields there are; those beyond the fourth are not kept.
   std::size_t split() {
     std::string_view rest = text_.line();
     for (std::size_t count = 0;; ++count) {
@@ -170,14 +191,60 @@ class Reader {
   void read_featurizer() {
     const Boundary boundary = read_boundary();
     enter("[templates]");
-    std::string templates;
-    for (std::uint64_t line = 1; next_line();) {
-      // Each on the line of its own number, for the parser's errors.
-      for (; line < text_.number(); ++line) templates += '\n';
-      templates += name(text_.line());
-    }
+    const std::string templates = read_lines();
+    const Gazetteers lists = read_gazetteers();
     if (!templates.empty())
-      model_.featurizer = Featurizer(TemplateSet::parse(templates, text_.name()), boundary);
+      model_.featurizer = featurizer(TemplateSet::parse(templates, text_.name()), boundary, lists);
+    else if (!lists.empty())
+      fail("a gazetteer without a template that could ask it", "take it out, or write templates");
+  }
+
+  // A section's lines for a parser, each on the line of its own number, for the parser's errors.
+  std::string read_lines() {
+    std::string lines;
+    for (std::uint64_t line = 1; next_line();) {
+      for (; line < text_.number(); ++line) lines += '\n';
+      lines += name(text_.line());
+    }
+    return lines;
+  }
+
+  Gazetteers read_gazetteers() {
+    Gazetteers lists;
+    while (text_.line().starts_with(kExactList) || text_.line().starts_with(kLowerList)) {
+      lists.push_back(read_gazetteer());
+      for (std::size_t i = 0; i + 1 < lists.size(); ++i) {
+        if (lists[i]->name() == lists.back()->name() && lists[i]->lower() == lists.back()->lower())
+          fail("the gazetteer " + quoted(lists[i]->name()) + " ends here and was given before",
+               "take one out");
+      }
+    }
+    return lists;
+  }
+
+  std::shared_ptr<const Gazetteer> read_gazetteer() {
+    const std::uint64_t first = text_.number();
+    const bool lower = text_.line().starts_with(kLowerList);
+    std::string list(text_.line().substr((lower ? kLowerList : kExactList).size()));
+    if (list.empty() || list.back() != ']')
+      fail("the gazetteer's name does not end", "write [gazetteer NAME]");
+    list.pop_back();
+    const std::string entries = read_lines();
+    if (entries.find_first_not_of(" \t\r\n") == entries.npos)
+      fail(first, "the gazetteer " + quoted(list) + " has no entry", "write one a line");
+    try {
+      return std::make_shared<const Gazetteer>(Gazetteer::parse(list, entries, lower, text_.name()));
+    } catch (const OptionError& error) {
+      fail(first, error.problem(), error.mend().c_str());
+    }
+  }
+
+  Featurizer featurizer(TemplateSet templates, Boundary boundary, const Gazetteers& lists) const {
+    try {
+      return Featurizer(std::move(templates), boundary, lists);
+    } catch (const InputError& error) {
+      fail(error.problem(), "write its entries before [labels], after [gazetteer NAME]");
+    }
   }
 
   void read_labels() {
@@ -191,15 +258,16 @@ class Reader {
     if (model_.labels.size() == 0) fail("there is no label", "list them after [labels]");
   }
 
-  void require_three(std::size_t fields, const char* what) const {
-    if (fields != 3) fail(std::to_string(fields) + " fields, 3 expected", what);
+  void require(std::size_t expected, std::size_t fields, const char* what) const {
+    if (fields != expected)
+      fail(std::to_string(fields) + " fields, " + std::to_string(expected) + " expected", what);
   }
 
   void read_transitions() {
     enter("[transitions]");
     std::vector<Entry> entries;
     while (next_line()) {
-      require_three(split(), "write label TAB next label TAB weight");
+      require(3, split(), "write label TAB next label TAB weight");
       const Label from = label(fields_[0]);
       entries.push_back({from, label(fields_[1]), weight(fields_[2]), text_.number()});
     }
@@ -214,12 +282,30 @@ class Reader {
       const std::size_t fields = split();
       const std::uint32_t attribute = model_.attributes.add(name(fields_[0]));
       if (fields == 1) continue;
-      require_three(fields, "write attribute TAB label TAB weight");
+      require(3, fields, "write attribute TAB label TAB weight");
       entries.push_back({attribute, label(fields_[1]), weight(fields_[2]), text_.number()});
     }
     model_.emissions = index(entries, model_.attributes.size());
     model_.weights = weights_of(entries);
     model_.weights.insert(model_.weights.end(), transition_weights_.begin(), transition_weights_.end());
+  }
+
+  void read_pairs() {
+    if (!model_.featurizer.pairs())
+      fail("weights of pairs, but no template makes their attributes", "write one like B01:%x[0,0]");
+    std::vector<Entry> entries;
+    while (next_line()) {
+      const std::size_t fields = split();
+      const std::uint32_t attribute = model_.pair_attributes.add(name(fields_[0]));
+      if (fields == 1) continue;
+      require(4, fields, "write attribute TAB label TAB next label TAB weight");
+      const Label from = label(fields_[1]), to = label(fields_[2]);
+      entries.push_back({attribute, from * static_cast<Label>(model_.labels.size()) + to, weight(fields_[3]),
+                         text_.number()});
+    }
+    model_.pairs = index(entries, model_.pair_attributes.size());
+    const std::vector<double> weights = weights_of(entries);
+    model_.weights.insert(model_.weights.end(), weights.begin(), weights.end());
   }
 
   // Sorts the entries by row and label.
@@ -251,26 +337,25 @@ class Reader {
   TextReader text_;
   Model model_;
   std::vector<double> transition_weights_;
-  std::array<std::string_view, 3> fields_;
+  std::array<std::string_view, 4> fields_;
   std::string name_;
 };
 
 }  // namespace
 
 std::string model_text(const Model& model) {
-  const std::span<const double> w(model.weights);
-  const auto emissions = static_cast<std::size_t>(model.emissions.features());
   std::string out(kFirstLine);
   out += "\n\n[boundary]\n";
   out += model.featurizer.boundary() == Boundary::Marks ? "marks" : "none";
   out += "\n\n[templates]\n";
-  if (model.featurizer.has_templates()) append_templates(model.featurizer.templates().text(), out);
+  if (model.featurizer.has_templates()) append_lines(model.featurizer.templates().text(), out);
+  for (const auto& list : model.featurizer.gazetteers()) {
+    ((out += '\n') += list->lower() ? kLowerList : kExactList) += list->name() + "]\n";
+    append_lines(list->text(), out);
+  }
   out += "\n[labels]\n";
   for (Label l = 0; l < model.labels.size(); ++l) append_name(model.labels.name(l), out), out += '\n';
-  out += "\n[transitions]\n";
-  append_weights(model.transitions, model.labels, model, w.subspan(emissions), out);
-  out += "\n[weights]\n";
-  append_weights(model.emissions, model.attributes, model, w.first(emissions), out);
+  append_all_weights(model, out);
   return out += "\n[end]\n";
 }
 

@@ -32,7 +32,9 @@ double total(const std::vector<Factor>& factors) {
 void Explainer::read(const Sentence& sentence) {
   decoder_.read(sentence);
   data_.clear();
-  look_up_sentence(tagger_.model().featurizer, sentence, tagger_.model().attributes, scratch_, data_);
+  const Model& model = tagger_.model();
+  look_up_sentence(model.featurizer, sentence, model.attributes, scratch_, data_);
+  look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch_, data_);
   const auto best = decoder_.minimize();
   best_.assign(best.begin(), best.end());
   energy_ = decoder_.energy();

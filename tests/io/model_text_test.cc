@@ -38,9 +38,15 @@ constexpr std::string_view kSmall =
     "thalweg model text 1\n\n[boundary]\nnone\n\n[templates]\nU:%x[0,0]\nB\n\n[labels]\nX\nY\n\n"
     "[transitions]\nX\tY\t1.5\n\n[weights]\nU:a\tX\t-2\nU:b\tY\t0.1\n\n[end]\n";
 
-// What reading kSmall says once `from` has been replaced.
-std::string error_of(std::string_view from, std::string_view to) {
-  std::string text(kSmall);
+// With everything that is optional.
+constexpr std::string_view kFull =
+    "thalweg model text 1\n\n[boundary]\nmarks\n\n[templates]\nU:%gazetteer[0,0,towns]\nB1:%x[0,0]\n\n"
+    "[gazetteer towns]\nOld Port\n\\[x\n\n[gazetteer-lower towns]\nport\n\n[labels]\nX\nY\n\n"
+    "[transitions]\n\n[weights]\nU:B\tX\t2\n\n[pairs]\nB1:a\tX\tY\t1\nB1:b\tY\tX\t-0.5\n\n[end]\n";
+
+// What reading a text says once `from` has been replaced.
+std::string error_of(std::string_view from, std::string_view to, std::string_view in = kSmall) {
+  std::string text(in);
   REQUIRE(text.find(from) != text.npos);
   text.replace(text.find(from), from.size(), to);
   return message_of<InputError>([&] { parse(text); });
@@ -56,6 +62,39 @@ TEST_CASE("a model as text gives the same file again", "[io][model_text]") {
   Corpus attributes;
   for (int i = 0; i < 3; ++i) attributes.add({{"X", "w=a", "cap"}, {"Y", "w=b"}});
   check_round_trip(train(attributes, {}, {.format = Format::Attributes}));
+}
+
+TEST_CASE("weights of pairs and gazetteers are part of the text", "[io][model_text]") {
+  check_round_trip(parse(kFull));
+  CHECK(model_text(parse(kFull)) == kFull);
+  Corpus corpus;
+  for (int i = 0; i < 3; ++i) corpus.add({{"to", "O"}, {"Old", "B"}, {"[\\Port", "I"}});
+  const auto list = [](const char* name, bool lower) {
+    return std::make_shared<const Gazetteer>(
+        Gazetteer::parse(name, "Old [\\Port\n[\\Port\\\nÅby", lower, "towns.txt"));
+  };
+  const Model model =
+      train(corpus, {},
+            {.templates =
+                 "U1:%x[0,0]\nU2:%gazetteer[0,0,exact]\nB\nB1:%x[-1,0]/%gazetteer[0,0,lower]\n*2:%x[0,0]\n",
+             .gazetteers = {list("exact", false), list("lower", true)}});
+  REQUIRE(model.pairs.features() > 0);
+  check_round_trip(model);
+  const Model back = parse(model_text(model));
+  CHECK(back.featurizer.gazetteers()[1]->lower());
+  CHECK(Tagger(back).tag(corpus[0]) == std::vector<std::string>{"O", "B", "I"});
+}
+
+TEST_CASE("pair weights by hand: order is free, attributes without weights keep their numbers",
+          "[io][model_text]") {
+  std::string text(kFull);
+  const std::string_view pairs = "B1:a\tX\tY\t1\nB1:b\tY\tX\t-0.5\n";
+  text.replace(text.find(pairs), pairs.size(), "B1:z\nB1:b\tY\tX\t3\nB1:b\tX\tY\t4\n");
+  const Model model = parse(text);
+  CHECK(model.pairs.offsets == std::vector<std::uint32_t>{0, 0, 2});
+  CHECK(model.pairs.labels == std::vector<Label>{1, 2});  // X * 2 + Y, Y * 2 + X
+  CHECK(model.weights == std::vector<double>{2, 4, 3});
+  check_round_trip(model);
 }
 
 TEST_CASE("any name and any weight survives", "[io][model_text]") {
@@ -147,8 +186,27 @@ TEST_CASE("damaged texts are refused with the line", "[io][model_text]") {
   says(message_of<InputError>([] { parse(""); }), "m.txt:1: ");
 }
 
+TEST_CASE("damaged pairs and gazetteers are refused with the line", "[io][model_text]") {
+  const auto check = [](std::string_view from, std::string_view to, const char* what) {
+    CHECK_THAT(error_of(from, to, kFull), ContainsSubstring(what));
+  };
+  check("Old Port\n\\[x\n", "", "m.txt:10: the gazetteer 'towns' has no entry");
+  check("Old Port\n\\[x\n", " \n", "m.txt:10: the gazetteer 'towns' has no entry");
+  check("[gazetteer towns]", "[gazetteer to wns]", "m.txt:10: the name 'to wns'");
+  check("[gazetteer towns]", "[gazetteer towns", "m.txt:10: the gazetteer's name does not end");
+  check("[gazetteer-lower", "[gazetteer", "'towns' ends here and was given before");
+  check("Old Port", "Old\\0Port", "m.txt:11: an entry that is not UTF-8");
+  check("0,towns]", "0,rivers]", "'rivers', which is not there; write its entries");
+  check("U:%gazetteer[0,0,towns]\nB1:%x[0,0]\n", "", "a gazetteer without a template");
+  check("B1:%x[0,0]\n", "", "m.txt:25: weights of pairs, but no template");
+  check("X\tY\t1\n", "X\t1\n", "m.txt:27: 3 fields, 4 expected");
+  check("X\tY\t1\n", "X\tZ\t1\n", "m.txt:27: 'Z' is no label");
+  check("X\tY\t1\n", "X\tY\tone\n", "m.txt:27: 'one' is no finite number");
+  check("B1:b\tY\tX", "B1:a\tX\tY", "m.txt:28: this weight was given before, in line 27");
+}
+
 TEST_CASE("every cut of a text is refused, every other byte is refused or a model", "[io][model_text]") {
-  const std::string good(kSmall);
+  const std::string good(GENERATE(kSmall, kFull));
   // Without the last line ending it is still whole.
   for (std::size_t size = 0; size + 1 < good.size(); ++size)
     REQUIRE(message_of<InputError>([&] { parse(good.substr(0, size)); }) != "no error");

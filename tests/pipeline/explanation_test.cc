@@ -55,44 +55,93 @@ Corpus random_sentence(std::uint64_t seed, Index length) {
   return corpus;
 }
 
+// Every explanation of a sentence against all its labellings, one by one.
+void check_against_enumeration(const Tagger& tagger, const Sentence& sentence) {
+  Decoder decoder(tagger);
+  decoder.read(sentence);
+  const auto all = enumerate(decoder.chain());
+  const double f = free_energy_of(all, 1, [](auto&) { return true; });
+  for (Index t = 0; t < sentence.size(); ++t) {
+    const Explanation e = explain(tagger, sentence, t);
+    double lowest = kInfinity<double>, other = kInfinity<double>;
+    for (const auto& l : all) {
+      lowest = std::min(lowest, l.energy);
+      if (l.y[t] != e.best[t]) other = std::min(other, l.energy);
+    }
+    CHECK(e.energy == Approx(lowest).margin(1e-5));
+    CHECK(e.margin == Approx(other - lowest).margin(1e-5));
+    CHECK(energy<float>(decoder.chain(), e.runner_up) - e.energy == Approx(e.margin).margin(1e-9));
+    CHECK(sum_of(e) + e.rounding == Approx(e.margin).margin(1e-12));
+    CHECK(std::abs(e.rounding) < 1e-5);
+    for (Label against = 0; against < static_cast<Label>(tagger.labels()); ++against) {
+      Explainer explainer(tagger);
+      explainer.read(sentence);
+      const Explanation why_not = explainer.explain(t, against);
+      double held = kInfinity<double>;
+      for (const auto& l : all) held = l.y[t] == against ? std::min(held, l.energy) : held;
+      CHECK(why_not.runner_up[t] == against);
+      CHECK(why_not.margin == Approx(held - lowest).margin(1e-5));
+      CHECK(std::abs(why_not.rounding) < 1e-5);
+    }
+    CHECK(e.probability ==
+          Approx(std::exp(f - free_energy_of(all, 1, [&](auto& l) { return l.y[t] == e.best[t]; })))
+              .margin(1e-4));
+  }
+}
+
+// Transitions that depend on the input, with random weights; one attribute of pairs comes twice at "a a".
+Model pair_model(std::uint64_t seed) {
+  Rng rng(seed);
+  Model model;
+  model.featurizer = Featurizer(
+      TemplateSet::parse("U:%x[0,0]\nB\nB01:%x[0,0]\nB02:%x[-1,0]\nB02:%x[0,0]\n", "pairs"), Boundary::Marks);
+  for (const char* label : {"X", "Y", "Z"}) model.labels.add(label);
+  for (const char* attribute : {"U:a", "U:b", "U:c"}) model.attributes.add(attribute);
+  for (const char* attribute : {"B01:a", "B01:b", "B01:c", "B02:a"}) model.pair_attributes.add(attribute);
+  model.emissions = all_features(3, 3), model.transitions = all_features(3, 3);
+  model.pairs = all_features(4, 9);
+  for (Index f = 0; f < model.features(); ++f) model.weights.push_back(rng.normal());
+  return model;
+}
+
+Corpus random_words(std::uint64_t seed, Index length) {
+  Rng rng(seed);
+  Corpus corpus;
+  for (Index t = 0; t < length; ++t) {
+    const std::string word(1, "abcd"[rng.below(4)]);
+    const std::string_view cells[] = {word};
+    corpus.add_token(cells);
+  }
+  corpus.end_sentence();
+  return corpus;
+}
+
 }  // namespace
 
 TEST_CASE("the margin is what enumeration finds, and its factors sum to it", "[pipeline][explain]") {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const Tagger tagger(random_model(seed, seed % 3 == 0 ? 0.1 : 2));
-    const Index length = 1 + static_cast<Index>(seed % 6);
-    const Corpus corpus = random_sentence(seed, length);
-    Decoder decoder(tagger);
-    decoder.read(corpus[0]);
-    const auto all = enumerate(decoder.chain());
-    const double f = free_energy_of(all, 1, [](auto&) { return true; });
-    for (Index t = 0; t < length; ++t) {
-      const Explanation e = explain(tagger, corpus[0], t);
-      double lowest = kInfinity<double>, other = kInfinity<double>;
-      for (const auto& l : all) {
-        lowest = std::min(lowest, l.energy);
-        if (l.y[t] != e.best[t]) other = std::min(other, l.energy);
-      }
-      CHECK(e.energy == Approx(lowest).margin(1e-5));
-      CHECK(e.margin == Approx(other - lowest).margin(1e-5));
-      CHECK(energy<float>(decoder.chain(), e.runner_up) - e.energy == Approx(e.margin).margin(1e-9));
-      CHECK(sum_of(e) + e.rounding == Approx(e.margin).margin(1e-12));
-      CHECK(std::abs(e.rounding) < 1e-5);
-      for (Label against = 0; against < 3; ++against) {
-        Explainer explainer(tagger);
-        explainer.read(corpus[0]);
-        const Explanation why_not = explainer.explain(t, against);
-        double held = kInfinity<double>;
-        for (const auto& l : all) held = l.y[t] == against ? std::min(held, l.energy) : held;
-        CHECK(why_not.runner_up[t] == against);
-        CHECK(why_not.margin == Approx(held - lowest).margin(1e-5));
-        CHECK(std::abs(why_not.rounding) < 1e-5);
-      }
-      CHECK(e.probability ==
-            Approx(std::exp(f - free_energy_of(all, 1, [&](auto& l) { return l.y[t] == e.best[t]; })))
-                .margin(1e-4));
+    check_against_enumeration(tagger, random_sentence(seed, 1 + static_cast<Index>(seed % 6))[0]);
+  }
+}
+
+TEST_CASE("attributes of pairs take part in margins", "[pipeline][explain]") {
+  bool seen = false, twice = false;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Tagger tagger(pair_model(seed));
+    const Corpus corpus = random_words(seed, 1 + static_cast<Index>(seed % 6));
+    check_against_enumeration(tagger, corpus[0]);
+    for (const Factor& f : explain(tagger, corpus[0], 0).factors) {
+      if (f.kind != Factor::Kind::Pair) continue;
+      const std::string word(corpus[0].cell(f.position + 1, 0));
+      const std::string_view name = tagger.model().pair_attributes.name(f.attribute);
+      CHECK((name == "B01:" + word || name == "B02:a"));
+      CHECK(f.value == (name == "B02:a" && word == "a" && corpus[0].cell(f.position, 0) == "a" ? 2 : 1));
+      seen = true, twice = twice || f.value == 2;
     }
   }
+  CHECK(seen);
+  CHECK(twice);
 }
 
 TEST_CASE("margins of a sentence agree with its min-marginals", "[pipeline][explain]") {

@@ -142,6 +142,8 @@ TEST_CASE("model files that mean nothing are refused", "[pipeline][io]") {
   refuses([](Model& m) { m.pairs.labels[0] = 4; }, "pairs/labels");
   refuses([](Model& m) { m.pairs.offsets[1] = 99; }, "pairs/offsets");
   refuses([](Model& m) { m.pair_attributes = Vocabulary(); }, "pairs/offsets");
+  refuses([](Model& m) { m.featurizer = Featurizer(TemplateSet::parse("U:%x[0,0]", "t"), Boundary::Marks); },
+          "pairs/offsets");
   refuses([](Model& m) { m.labels = Vocabulary(); }, "labels");
   refuses([](Model& m) { m.attributes.add("more"); }, "emissions/offsets");
 }

@@ -43,7 +43,7 @@ TEST_CASE("explanations add up and agree with tag", "[program][explain]") {
       CHECK(f["part"].get<double>() ==
             Approx(f["value"].get<double>() *
                    (f["weight"].get<double>() - f["runner_up_weight"].get<double>())));
-      CHECK(f["labels"].size() == (f["kind"] == "transition" ? 2 : 1));
+      CHECK(f["labels"].size() == (f["kind"] == "emission" ? 1 : 2));
     }
     const int first = o["first"], last = o["last"], token = o["token"];
     CHECK((first <= token && token <= last));
@@ -117,4 +117,36 @@ TEST_CASE("the label column is seen where it is there", "[program][explain]") {
   CHECK(objects(run("printf 'Mara NNP\\nleft VBD\\n' | " + explain("--json")))[0]["gold"].is_null());
   CHECK_THAT(run("printf 'Mara I-DATE\\nleft O\\n' | " + explain("--token 1")).out,
              ContainsSubstring("the file says I-DATE"));
+}
+
+TEST_CASE("models with weights of pairs and word lists are explained, inspected, dumped and loaded",
+          "[program][explain]") {
+  const TemporaryFolder folder;
+  const std::string m = folder / "m", test = kNews + "test.txt";
+  spill(folder / "tpl", "U0:%x[0,0]\nB\nB1:%x[0,0]\nU2:%gazetteer[0,0,towns]\n");
+  spill(folder / "towns", "Old Dunmere Head\nTolbeck\n");
+  REQUIRE(run("thalweg train " + kNews + "train.txt --iterations 10 --templates " + (folder / "tpl") +
+              " --gazetteer-lower towns=" + (folder / "towns") + " --model " + m)
+              .code == 0);
+  bool pairs = false;
+  for (const json& o : objects(run("thalweg explain --json --top 1000 --model " + m + " " + test))) {
+    CHECK(parts(o) == Approx(o["margin"].get<double>()).margin(1e-9));
+    CHECK(std::abs(o["rest"]["part"].get<double>()) < 1e-4);
+    for (const json& f : o["factors"]) {
+      if (f["kind"] != "pair") continue;
+      pairs = true;
+      CHECK(f["attribute"].get<std::string>().rfind("B1:", 0) == 0);
+      CHECK(f["labels"].size() == 2);
+    }
+  }
+  CHECK(pairs);
+  CHECK_THAT(run("thalweg explain --model " + m + " " + test).out, ContainsSubstring("B1:"));
+  CHECK_THAT(run("thalweg inspect --label B-PER --model " + m).out, ContainsSubstring("depend on the input"));
+  const json one = json::parse(run("thalweg inspect --json --label B-PER --model " + m).out);
+  REQUIRE(one["top_pairs"].size() > 0);
+  for (const json& f : one["top_pairs"])
+    CHECK_THAT(" " + f["labels"].get<std::string>() + " ", ContainsSubstring(" B-PER "));
+  CHECK(run("thalweg dump --model " + m + " | thalweg load - --model " + (folder / "n") + " && cmp " + m +
+            " " + (folder / "n"))
+            .code == 0);
 }

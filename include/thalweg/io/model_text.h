@@ -10,6 +10,9 @@
 ///     U00:%x[-1,0]
 ///     B
 ///
+///     [gazetteer towns]                one entry a line; [gazetteer-lower towns] compares in lower case
+///     New York
+///
 ///     [labels]                         in the order of their numbers
 ///     B-NP
 ///     I-NP
@@ -20,12 +23,15 @@
 ///     [weights]                        attribute TAB label TAB weight, by attribute
 ///     U00:the	I-NP	0.25
 ///
+///     [pairs]                          attribute of a pair TAB label TAB next label TAB weight
+///     B01:the	B-NP	I-NP	0.5
+///
 ///     [end]
 ///
 /// Weights are the shortest decimals that give the same float again. In names `\t`, `\n`, `\r`, `\0` and `\\`
 /// stand for those characters, `\[` for a bracket at the beginning and `\e` for an empty name. Attributes are
-/// numbered as they come; one without weights is a line of its own. Blank lines mean nothing. `[end]` must be
-/// there, so that half a file is noticed.
+/// numbered as they come; one without weights is a line of its own. Blank lines mean nothing. Gazetteers and
+/// pairs are there only if the model has them. `[end]` must be there, so that half a file is noticed.
 #pragma once
 
 #include <string>
@@ -47,8 +53,9 @@ THALWEG_EXPORT void save_model_text(const Model& model, const std::string& path)
 /// come in any order; attributes are numbered as they come first. Memory is linear in the text.
 /// @throws InputError at `file:line`: not such a text, or of a newer version; a section missing or out of
 /// order; a line with another number of fields; an escape that does not exist; a label that is not listed, or
-/// listed twice; a weight that is no finite number, or given twice; templates that do not parse; the end
-/// missing. IoError as TextReader.
+/// listed twice; a weight that is no finite number, or given twice; templates or a gazetteer that do not
+/// parse, a gazetteer given twice or not at all; pairs without a template that makes them; the end missing.
+/// IoError as TextReader.
 THALWEG_EXPORT Model read_model_text(TextReader text);
 THALWEG_EXPORT Model
 load_model_text(const std::string& path);  ///< "-" is standard input; gzip is read as it is

@@ -22,10 +22,11 @@ struct Factor {
   enum class Kind {
     Emission,    ///< an attribute of token `position` and the label there
     Transition,  ///< the labels of tokens `position` and `position + 1`
+    Pair,        ///< an attribute of those two tokens and both their labels
   };
   Kind kind;
   Index position;
-  std::uint32_t attribute;  ///< of an emission; Vocabulary::kUnknown otherwise
+  std::uint32_t attribute;  ///< of an emission or a pair, in its vocabulary; otherwise Vocabulary::kUnknown
   double value;             ///< how much of it there is: 1 but for attributes with values
   double weight;            ///< with y; 0 where the model has none
   double other_weight;      ///< with the other labelling
@@ -34,9 +35,10 @@ struct Factor {
   double difference() const { return value * (weight - other_weight); }
 };
 
-/// The factors in which y and `other` differ by anything but 0, by position, emissions first. The differences
-/// sum to E(other) - E(y) up to the rounding of the chain's float tables. O(T + what differs).
-/// @param sentence one sequence, as look_up_sentence reads it
+/// The factors in which y and `other` differ by anything but 0, by position: emissions, transition, pairs.
+/// The differences sum to E(other) - E(y) up to the rounding of the chain's float tables. O(T + what
+/// differs).
+/// @param sentence one sequence, as look_up_sentence and look_up_pairs read it
 /// @pre y and other have a label below K for each position
 THALWEG_EXPORT std::vector<Factor> difference(const Model& model, const Dataset& sentence,
                                               std::span<const Label> y, std::span<const Label> other);
