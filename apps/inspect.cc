@@ -101,6 +101,7 @@ void run(const Options& o) {
     out << nlohmann::ordered_json{{"labels", labels},
                                   {"attributes", model.attributes.size()},
                                   {"features", model.features()},
+                                  {"vector_columns", model.vector_columns},
                                   {"templates", templates},
                                   {"boundary",
                                    model.featurizer.boundary() == Boundary::Marks ? "marks" : "none"},
@@ -115,6 +116,10 @@ void run(const Options& o) {
     out.print("{} labels: {}\n", labels.size(), fmt::join(labels, " "));
     out.print("{} attributes, {} weights for (attribute, label), {} for (label, label)\n",
               model.attributes.size(), model.emissions.features(), model.transitions.features());
+    if (model.vector_columns > 0) {
+      out.print("{} numbers a token, {} weights\n", model.vector_columns,
+                model.features() - model.first_vector_weight());
+    }
     if (model.pairs.features() > 0) {
       out.print("{} attributes of pairs, {} weights for (attribute, label, label)\n",
                 model.pair_attributes.size(), model.pairs.features());

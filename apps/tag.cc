@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "commands.h"
 #include "terminal.h"
@@ -11,6 +12,7 @@
 #include "thalweg/core/parallel.h"
 #include "thalweg/evaluation/spans.h"
 #include "thalweg/io/corpus_reader.h"
+#include "thalweg/io/matrix_reader.h"
 #include "thalweg/pipeline/spans.h"
 #include "thalweg/pipeline/tagger.h"
 
@@ -18,7 +20,7 @@ namespace thalweg::app {
 namespace {
 
 struct Options {
-  std::string file = "-", model;
+  std::string file = "-", model, vectors;
   Index nbest = 0;
   bool marginals = false, energy = false, keep_going = false, pretty = false, spans = false;
   int threads = 1;
@@ -32,7 +34,8 @@ constexpr Index kPiece = 8;    // sentences that a thread takes
 struct Block {
   CorpusReader::Block in;
   bool bad = false;
-  Index number = 0;  // of the sentence in the file, from 1
+  Index number = 0;            // of the sentence in the file, from 1
+  std::vector<float> vectors;  // [tokens x columns], or empty
   std::string out;
 
   // One that is bad or without tokens goes out as it came.
@@ -126,7 +129,10 @@ void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& span
     if (!o.pretty && !o.spans) block.copy();
     return;
   }
-  decoder.read(block.in.sentence());
+  const Index columns = tagger.model().vector_columns;
+  const Sentence& sentence = block.in.sentence();
+  decoder.read(sentence, columns == 0 ? Table<const float>{}
+                                      : Table<const float>{block.vectors.data(), sentence.size(), columns});
   if (o.spans) return write_spans(block, spans.decode(decoder), o.format);
   const double free_energy = o.energy || o.marginals ? decoder.free_energy() : 0;
   const Table<const float> marginals = o.marginals ? decoder.marginals() : Table<const float>{};
@@ -148,6 +154,46 @@ void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& span
   write_columns(block, tagger, labels, marginals, o.format);
 }
 
+// The rows that belong to the block's tokens.
+void read_vectors(MatrixReader& reader, Block& block) {
+  const Index tokens = block.in.sentence().size();
+  const auto columns = static_cast<std::size_t>(reader.columns());
+  block.vectors.resize(static_cast<std::size_t>(tokens) * columns);
+  for (Index t = 0; t < tokens; ++t) {
+    if (reader.next(std::span(block.vectors).subspan(static_cast<std::size_t>(t) * columns, columns)))
+      continue;
+    throw InputError(reader.name(),
+                     fmt::format("it has {} rows, and there are more tokens", reader.rows_read()),
+                     "give a row for every token");
+  }
+}
+
+void check_end(MatrixReader& reader) {
+  std::vector<float> row(static_cast<std::size_t>(reader.columns()));
+  if (!reader.next(row)) return;
+  throw InputError(reader.name(), fmt::format("it has more rows than the {} tokens", reader.rows_read() - 1),
+                   "give a row for every token, and none for blank lines");
+}
+
+std::optional<MatrixReader> open_vectors(const Options& o, const Model& model) {
+  if (o.vectors.empty() != (model.vector_columns == 0)) {
+    throw OptionError("vectors",
+                      o.vectors.empty()
+                          ? fmt::format("the model reads {} numbers a token", model.vector_columns)
+                          : std::string("the model was trained without"),
+                      o.vectors.empty() ? "give the file" : "leave the option out");
+  }
+  if (o.vectors.empty()) return {};
+  MatrixReader reader(o.vectors);
+  if (reader.columns() != model.vector_columns) {
+    throw InputError(
+        o.vectors,
+        fmt::format("{} numbers a row, the model reads {}", reader.columns(), model.vector_columns),
+        "make the vectors as those of the training");
+  }
+  return reader;
+}
+
 // Reads blocks in batches and writes them out in their order.
 class Stream {
  public:
@@ -157,7 +203,10 @@ class Stream {
   };
 
   Stream(const Options& options, const Tagger& tagger)
-      : options_(options), tagger_(tagger), reader_(options.file, options.format) {}
+      : options_(options),
+        tagger_(tagger),
+        reader_(options.file, options.format),
+        vectors_(open_vectors(options, tagger.model())) {}
 
   // Up to kBatch blocks; fewer at the end or at a failure, before which all still goes out.
   void read(Batch& batch) {
@@ -177,6 +226,7 @@ class Stream {
       sentences_ += block.bad || reader_.sentence().size() > 0;
       block.number = sentences_;
       reader_.take(block.in);
+      if (vectors_ && !take_vectors(block)) return;
     }
   }
 
@@ -188,6 +238,7 @@ class Stream {
   void finish() {
     out_.flush();
     if (failure_) std::rethrow_exception(failure_);
+    if (vectors_) check_end(*vectors_);
     if (bad_)
       throw InputError(reader_.text().name(), "some sentences were passed through untagged", "see above");
   }
@@ -198,10 +249,19 @@ class Stream {
     bad_ = true;
   }
   void fail() { failure_ = std::current_exception(), more_ = false; }
+  bool take_vectors(Block& block) {
+    try {
+      read_vectors(*vectors_, block);
+    } catch (const Error&) {
+      fail();
+    }
+    return more_;
+  }
 
   const Options& options_;
   const Tagger& tagger_;
   CorpusReader reader_;
+  std::optional<MatrixReader> vectors_;
   Output out_;
   bool more_ = true, bad_ = false;
   Index sentences_ = 0;
@@ -292,7 +352,12 @@ void add_tag(CLI::App& program) {
       ->excludes(nbest)
       ->excludes("--marginals")
       ->excludes("--energy");
-  app->add_flag("--keep-going", o->keep_going, "Report a bad sentence, pass it through untagged and go on");
+  auto* keep_going = app->add_flag("--keep-going", o->keep_going,
+                                   "Report a bad sentence, pass it through untagged and go on");
+  app->add_option("--vectors", o->vectors,
+                  "A matrix with a row for every token, .npy or text, for models trained with one; read in "
+                  "step with the tokens")
+      ->excludes(keep_going);
   app->add_flag("--pretty", o->pretty, "For people: a sentence a line, its spans in colour")
       ->excludes(nbest)
       ->excludes("--spans");

@@ -22,7 +22,7 @@ namespace thalweg::app {
 namespace {
 
 struct Options {
-  std::string train, model, templates, dev, init;
+  std::string train, model, templates, dev, init, vectors, dev_vectors;
   std::vector<std::string> gazetteers, lower_gazetteers;  // NAME=FILE
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
@@ -167,6 +167,9 @@ void run(const Options& o) {
   features.format = o.format, features.boundary = o.boundary, features.min_count = o.min_count;
   if (!o.templates.empty())
     features.templates = read_text(o.templates), features.templates_name = o.templates;
+  features.vectors = o.vectors;
+  if (!o.dev.empty() && o.vectors.empty() != o.dev_vectors.empty())
+    throw OptionError("dev-vectors", "goes with --vectors and --dev", "give both files, or neither");
   for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
   for (const auto& one : o.lower_gazetteers) features.gazetteers.push_back(read_gazetteer(one, true));
   { const AtomicFile probe(o.model); }  // a path that cannot be written shows now, not after the training
@@ -175,7 +178,7 @@ void run(const Options& o) {
   TrainOptions options = train_options(o, examples.data.size());
   if (!o.init.empty()) init = load_model(o.init), options.init = &*init;
   std::optional<DevelopmentSet> dev;
-  if (!o.dev.empty()) dev = read_development_set(o.dev, o.format, examples.model);
+  if (!o.dev.empty()) dev = read_development_set(o.dev, o.format, examples.model, o.dev_vectors);
   fmt::print(stderr, "{} sentences, {} tokens, {} labels, {} attributes\n", examples.data.size(),
              examples.data.positions(), examples.model.labels.size(), examples.model.attributes.size());
 
@@ -232,6 +235,11 @@ void add_train(CLI::App& program) {
                   "begins there, goes on, or there is none); the built-in ones ask about rows -1 to 1. The "
                   "model holds the list. May come several times");
   app->add_option("--gazetteer-lower", o->lower_gazetteers, "The same, compared in lower case");
+  app->add_option("--vectors", o->vectors,
+                  "A matrix with a row for every token of TRAIN, each number a feature of its own for every "
+                  "label: .npy (float32 or float64, C order) or text, one row a line. Scale columns to about "
+                  "unit variance; `tag` then wants --vectors, too");
+  app->add_option("--dev-vectors", o->dev_vectors, "The same for --dev");
   app->add_option("--loss", o->loss,
                   "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
                   "(averaged, Collins 2002)")

@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "thalweg/core/error.h"
+#include "thalweg/io/matrix_reader.h"
 
 namespace thalweg {
 namespace {
 
+constexpr std::uint32_t kMaxVectorColumns = MatrixReader::kMaxColumns;
 constexpr const char* kMend = "train the model again, or fetch the file again";
 
 void check(bool holds, const ArrayFile& file, const std::string& array, const char* problem) {
@@ -112,6 +114,8 @@ auto with_writer(const Model& model, Finish finish) {
     add(writer, "pair-attributes", pair_attributes.arrays());
     add(writer, "pairs", model.pairs);
   }
+  const std::vector<std::uint32_t> columns{static_cast<std::uint32_t>(model.vector_columns)};
+  if (model.vector_columns > 0) writer.add("vector-columns", columns);
   writer.add("weights", weights);
   return finish(writer);
 }
@@ -144,6 +148,11 @@ Model load_model(ArrayFile opened) {
           "is there although no template makes attributes of pairs");
     model.pair_attributes = vocabulary(file, "pair-attributes");
     model.pairs = feature_index(file, "pairs", static_cast<Index>(model.pair_attributes.size()), K * K);
+  }
+  if (file.find("vector-columns")) {
+    const auto columns = file.array<std::uint32_t>("vector-columns", {1})[0];
+    check(columns >= 1 && columns <= kMaxVectorColumns, file, "vector-columns", "is out of range");
+    model.vector_columns = columns;
   }
   const auto weights = file.array<float>("weights", {model.features()});
   check(std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w); }), file,

@@ -28,7 +28,7 @@ BatchObjective::BatchObjective(LinearChain& model, const Dataset& data, Loss los
     : model_(model), data_(data), loss_(loss), c2_(c2), threads_(threads) {
   cut_blocks();
   const Index blocks = static_cast<Index>(blocks_.size()) - 1;
-  const Index pairwise = model.parameters() - model.unary_parameters();
+  const Index pairwise = model.pairwise_parameters();
   blocks_per_chunk_ = std::max<Index>(1, chunk_count(blocks, most_chunks(pairwise)));
   const Index chunks = chunk_count(blocks, blocks_per_chunk_);
   workers_.resize(static_cast<std::size_t>(threads));
@@ -89,13 +89,13 @@ double BatchObjective::operator()(std::span<const double> w, std::span<double> g
 
   double value = 0;
   std::fill(gradient.begin(), gradient.end(), 0.0);
-  const std::span<double> pairwise = gradient.subspan(model_.unary_parameters());
+  const std::span<double> pairwise = gradient.subspan(model_.first_pairwise(), model_.pairwise_parameters());
   for (std::size_t chunk = 0; chunk < values_.size(); ++chunk) {
     value += values_[chunk];
     for (std::size_t f = 0; f < pairwise.size(); ++f) pairwise[f] += pairwise_gradient_[chunk][f];
   }
-  model_.pull_back_unary({data_.sequences}, unary_gradient_, gradient.first(model_.unary_parameters()),
-                         threads_);
+  const Block all{data_.sequences, &data_.attributes, data_.vector_table()};
+  model_.pull_back_unary(all, unary_gradient_, gradient, threads_);
   for (std::size_t i = 0; i < w.size(); ++i) {
     value += c2_ * w[i] * w[i];
     gradient[i] += 2 * c2_ * w[i];

@@ -28,7 +28,7 @@ void require(bool holds, const char* option, double value, const char* constrain
 // Whether the likelihood has a dual that fits into memory.
 bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
   constexpr double kMostBytes = 4e9;
-  return o.c2 > 0 && o.c1 == 0 && !o.init && model.pairs.features() == 0 &&
+  return o.c2 > 0 && o.c1 == 0 && !o.init && model.pairs.features() == 0 && model.vector_columns == 0 &&
          ExponentiatedGradient::bytes(model, data) <= kMostBytes;
 }
 
@@ -47,6 +47,8 @@ Solver choose(const Model& model, const Dataset& data, const TrainOptions& o) {
   if (o.solver == Solver::ExponentiatedGradient && model.pairs.features() > 0) {
     throw OptionError("solver", "eg does not offer transitions that depend on the input", "use lbfgs");
   }
+  if (o.solver == Solver::ExponentiatedGradient && model.vector_columns > 0)
+    throw OptionError("solver", "eg does not offer vectors", "use lbfgs");
   if (o.solver == Solver::ExponentiatedGradient && (o.c1 > 0 || !(o.c2 > 0) || o.init)) {
     throw OptionError("solver", "the dual that eg climbs is there for c2 > 0, c1 = 0 and a start at 0 alone",
                       "use lbfgs");
@@ -112,6 +114,12 @@ std::vector<double> weights_from(const Model& init, const Model& model) {
       weights.push_back(known ? weight_of(init.pairs, row, i * init_K + j, all.subspan(offset)) : 0);
     }
   }
+  for (Index d = 0; d < model.vector_columns; ++d) {
+    for (Label l : labels) {
+      const bool known = d < init.vector_columns && l != kNoLabel;
+      weights.push_back(known ? init.weights[init.first_vector_weight() + d * init_K + l] : 0);
+    }
+  }
   return weights;
 }
 
@@ -125,6 +133,7 @@ void choose_features(Model& model, const Dataset& data, const TrainOptions& opti
                                              : observed_transitions(data, K);
   const Index B = static_cast<Index>(model.pair_attributes.size());
   model.pairs = options.all_features ? all_features(B, K * K) : observed_pairs(data, B, K);
+  model.vector_columns = data.vector_columns;
   if (options.init) {
     model.weights = weights_from(*options.init, model);
   } else {

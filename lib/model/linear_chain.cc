@@ -60,6 +60,9 @@ Model pruned(const Model& model) {
     out.pair_attributes.add(model.pair_attributes.name(static_cast<std::uint32_t>(b)));
     out.pairs.offsets.push_back(pairs.offsets[b + 1]);
   }
+  out.vector_columns = model.vector_columns;
+  const auto vectors = w.subspan(model.first_vector_weight());
+  out.weights.insert(out.weights.end(), vectors.begin(), vectors.end());
   return out;
 }
 
@@ -70,67 +73,70 @@ LinearChain::LinearChain(const Model& model, const SparseMatrix& rows)
     : LinearChain(model, std::make_unique<SparseLinear>(model.emissions, model.labels.size(), rows)) {}
 
 LinearChain::LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissions)
-    : labels_(static_cast<Index>(model.labels.size())),
-      parameters_(model.features()),
-      shares_pairwise_(model.pairs.features() == 0) {
-  unary_terms_.push_back(std::move(emissions));
-  pairwise_terms_.push_back(std::make_unique<Transitions>(model.transitions, labels_));
-  if (!shares_pairwise_) pairwise_terms_.push_back(std::make_unique<PairLinear>(model.pairs, labels_));
-  for (const auto& term : unary_terms_) unary_parameters_ += term->parameters();
+    : labels_(static_cast<Index>(model.labels.size())), shares_pairwise_(model.pairs.features() == 0) {
+  place(unary_terms_, std::move(emissions));
+  first_pairwise_ = parameters_;
+  place(pairwise_terms_, std::make_unique<Transitions>(model.transitions, labels_));
+  if (!shares_pairwise_) place(pairwise_terms_, std::make_unique<PairLinear>(model.pairs, labels_));
+  pairwise_parameters_ = parameters_ - first_pairwise_;
+  if (model.vector_columns > 0)
+    place(unary_terms_, std::make_unique<DenseLinear>(model.vector_columns, labels_));
   assign(model.weights);
 }
 
+void LinearChain::place(std::vector<Placed>& terms, std::unique_ptr<LinearTerm> term) {
+  const Index at = parameters_;
+  parameters_ += term->parameters();
+  terms.push_back({at, std::move(term)});
+}
+
 void LinearChain::assign(std::span<const double> w, int threads) {
-  auto take = [&](EnergyTerm& term) {
-    term.assign(w.first(term.parameters()), threads);
-    w = w.subspan(term.parameters());
-  };
-  for (auto& term : unary_terms_) take(*term);
-  for (auto& term : pairwise_terms_) take(*term);
+  for (auto* terms : {&unary_terms_, &pairwise_terms_}) {
+    for (Placed& one : *terms) one.term->assign(w.subspan(one.at, one.term->parameters()), threads);
+  }
   refresh_pairwise();
 }
 
 void LinearChain::refresh_pairwise() {
   pairwise_.resize(1, labels_ * labels_);
   if (!shares_pairwise_) return;
-  for (const auto& term : pairwise_terms_) term->energies({}, pairwise_);
+  for (const Placed& one : pairwise_terms_) one.term->energies({}, pairwise_);
 }
 
 void LinearChain::pairwise(const Block& block, TableBuffer<float>& storage) const {
   const Table<float> tables = storage.resize(static_cast<Index>(block.tables.size()), labels_ * labels_);
-  for (const auto& term : pairwise_terms_) term->energies(block, tables);
+  for (const Placed& one : pairwise_terms_) one.term->energies(block, tables);
 }
 
 void LinearChain::unary(const Block& block, Table<float> out) const {
   std::fill_n(out.data, out.size(), 0.f);
-  for (const auto& term : unary_terms_) term->energies(block, out);
+  for (const Placed& one : unary_terms_) one.term->energies(block, out);
 }
 
 void LinearChain::pull_back(const Block& block, Table<const float> unary_gradient,
                             Table<const float> pairwise_gradient, std::span<double> into, int threads) const {
   std::fill(into.begin(), into.end(), 0.0);
-  pull_back_unary(block, unary_gradient, into.first(unary_parameters_), threads);
-  pull_back_pairwise(block, pairwise_gradient, into.subspan(unary_parameters_));
+  pull_back_unary(block, unary_gradient, into, threads);
+  pull_back_pairwise(block, pairwise_gradient, into.subspan(first_pairwise_, pairwise_parameters_));
 }
 
 void LinearChain::pull_back_unary(const Block& block, Table<const float> gradient, std::span<double> into,
                                   int threads) const {
-  for (const auto& term : unary_terms_) {
-    term->pull_back(block, gradient, into.first(term->parameters()), threads);
-    into = into.subspan(term->parameters());
-  }
+  for (const Placed& one : unary_terms_)
+    one.term->pull_back(block, gradient, into.subspan(one.at, one.term->parameters()), threads);
 }
 
 void LinearChain::pull_back_pairwise(const Block& block, Table<const float> gradient,
                                      std::span<double> into) const {
-  for (const auto& term : pairwise_terms_) {
-    term->pull_back(block, gradient, into.first(term->parameters()), 1);
-    into = into.subspan(term->parameters());
+  for (const Placed& one : pairwise_terms_) {
+    const auto part = into.subspan(one.at - first_pairwise_, one.term->parameters());
+    one.term->pull_back(block, gradient, part, 1);
   }
 }
 
 ChainBlock<float> ChainEnergies::of(const LinearChain& chain, const Dataset& data, Index first, Index last) {
-  block_ = {std::span(data.sequences).subspan(first, last - first + 1), &data.attributes};
+  block_ = {std::span(data.sequences).subspan(first, last - first + 1), &data.attributes,
+            data.vector_table()};
   chain.unary(block_, unary_.resize(block_.positions(), chain.labels()));
   pairs_.clear();
   if (chain.shares_pairwise()) return {unary_, chain.pairwise(), {}, block_.sequences};
@@ -143,19 +149,16 @@ ChainBlock<float> ChainEnergies::of(const LinearChain& chain, const Dataset& dat
 double LinearChain::descend(const Block& block, Table<const float> unary_gradient,
                             Table<const float> pairwise_gradient, float step) {
   double grown = 0;
-  for (auto& term : unary_terms_) grown += term->descend(block, unary_gradient, step);
-  for (auto& term : pairwise_terms_) grown += term->descend(block, pairwise_gradient, step);
+  for (Placed& one : unary_terms_) grown += one.term->descend(block, unary_gradient, step);
+  for (Placed& one : pairwise_terms_) grown += one.term->descend(block, pairwise_gradient, step);
   refresh_pairwise();
   return grown;
 }
 
 void LinearChain::weights(std::span<double> w) const {
-  auto read = [&](const LinearTerm& term) {
-    term.weights(w.first(term.parameters()));
-    w = w.subspan(term.parameters());
-  };
-  for (const auto& term : unary_terms_) read(*term);
-  for (const auto& term : pairwise_terms_) read(*term);
+  for (const auto* terms : {&unary_terms_, &pairwise_terms_}) {
+    for (const Placed& one : *terms) one.term->weights(w.subspan(one.at, one.term->parameters()));
+  }
 }
 
 }  // namespace thalweg

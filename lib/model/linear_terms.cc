@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "model/dense_kernels.h"
 #include "model/sparse_kernels.h"
 #include "thalweg/core/parallel.h"
 
@@ -213,6 +214,67 @@ void SparseLinear::pull_back_all(Table<const float> gradient, std::span<double> 
     kernels.reduce(layout(), alone, features, begin, end, gradient.data, into.data());
     kernels.reduce(layout(), members, features, begin, end, contexts[0], into.data());
   });
+}
+
+DenseLinear::DenseLinear(Index columns, Index K)
+    : LinearTerm(columns * K), columns_(columns), labels_(K), stride_(detail::dense_kernels().stride(K)) {
+  weights_.assign(static_cast<std::size_t>(columns * stride_), 0.f);
+}
+
+void DenseLinear::assign(std::span<const double> w, int) {
+  for (Index d = 0; d < columns_; ++d) {
+    for (Index l = 0; l < labels_; ++l) weights_[d * stride_ + l] = static_cast<float>(w[d * labels_ + l]);
+  }
+}
+
+void DenseLinear::energies(const Block& block, Table<float> out) const {
+  detail::dense_kernels().multiply(block.vectors[block.begin()], block.positions(), columns_, weights_.data(),
+                                   labels_, stride_, out.data);
+}
+
+// In tiles of positions, whose gradients lie padded in cache and whose sums are float; tiles add up in
+// double.
+void DenseLinear::pull_back_columns(const Block& block, Table<const float> part_gradient, Index begin,
+                                    Index end, AlignedVector<float>& padded, std::span<double> into) const {
+  constexpr Index kPositions = 256;
+  padded.resize(static_cast<std::size_t>(kPositions * stride_), 0.f);
+  for (Index p = 0; p < block.positions(); p += kPositions) {
+    const Index rows = std::min(kPositions, block.positions() - p);
+    for (Index r = 0; r < rows; ++r) std::copy_n(part_gradient[p + r], labels_, &padded[r * stride_]);
+    detail::dense_kernels().multiply_transposed(block.vectors[block.begin() + p], rows, columns_, begin, end,
+                                                padded.data(), labels_, stride_, into.data());
+  }
+}
+
+void DenseLinear::pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
+                            int threads) const {
+  constexpr Index kColumns = 16;
+  parallel_chunks(columns_, kColumns, threads, [&](Index begin, Index end, int) {
+    AlignedVector<float> padded;
+    pull_back_columns(block, part_gradient, begin, end, padded, into);
+  });
+}
+
+double DenseLinear::descend(const Block& block, Table<const float> part_gradient, float step) {
+  gradient_.assign(static_cast<std::size_t>(parameters()), 0.0);
+  pull_back_columns(block, part_gradient, 0, columns_, padded_, gradient_);
+  double grown = 0;
+  for (Index d = 0; d < columns_; ++d) {
+    for (Index l = 0; l < labels_; ++l) {
+      float& w = weights_[d * stride_ + l];
+      const double before = static_cast<double>(w);
+      w = static_cast<float>(before - static_cast<double>(step) * gradient_[d * labels_ + l]);
+      const double after = static_cast<double>(w);
+      grown += after * after - before * before;
+    }
+  }
+  return grown;
+}
+
+void DenseLinear::weights(std::span<double> w) const {
+  for (Index d = 0; d < columns_; ++d) {
+    for (Index l = 0; l < labels_; ++l) w[d * labels_ + l] = static_cast<double>(weights_[d * stride_ + l]);
+  }
 }
 
 void Transitions::energies(const Block&, Table<float> out) const {

@@ -1,5 +1,8 @@
 #include "thalweg/pipeline/tagger.h"
 
+#include <fmt/format.h>
+
+#include "thalweg/core/error.h"
 #include "thalweg/io/model_file.h"
 
 namespace thalweg {
@@ -53,9 +56,17 @@ std::vector<std::string> Tagger::tag(std::initializer_list<std::string_view> wor
 Decoder::Decoder(const Tagger& tagger)
     : tagger_(tagger), memo_(tagger.model().featurizer, tagger.model().attributes) {}
 
-void Decoder::read(const Sentence& sentence) {
+void Decoder::read(const Sentence& sentence, Table<const float> vectors) {
   const Model& model = tagger_.model();
+  if (model.vector_columns != vectors.columns || (vectors.columns > 0 && vectors.rows != sentence.size())) {
+    throw OptionError("vectors",
+                      fmt::format("[{} x {}] for {} tokens and a model that reads {} numbers a token",
+                                  vectors.rows, vectors.columns, sentence.size(), model.vector_columns),
+                      model.vector_columns > 0 ? "give a row for every token" : "leave them out");
+  }
   data_.clear();
+  data_.vector_columns = vectors.columns;
+  if (vectors.columns > 0) data_.vectors.assign(vectors.data, vectors.data + vectors.size());
   memo_.look_up(sentence, data_);
   look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch_, data_);
   chains_ = energies_.of(tagger_.parts_->chain, data_, 0, 1);

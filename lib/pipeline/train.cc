@@ -1,8 +1,12 @@
 #include "thalweg/pipeline/train.h"
 
+#include <fmt/format.h>
+
+#include <optional>
 #include <set>
 
 #include "thalweg/core/error.h"
+#include "thalweg/io/matrix_reader.h"
 
 namespace thalweg {
 namespace {
@@ -57,6 +61,38 @@ void check(const FeatureOptions& options) {
   }
 }
 
+// Vectors for tokens in their order, or none.
+class VectorRows {
+ public:
+  explicit VectorRows(const std::string& path) {
+    if (!path.empty()) reader_.emplace(path);
+  }
+  void add(Index tokens, Dataset& data) {
+    if (!reader_) return;
+    data.vector_columns = reader_->columns();
+    for (Index t = 0; t < tokens; ++t) {
+      const std::size_t at = data.vectors.size();
+      data.vectors.resize(at + static_cast<std::size_t>(reader_->columns()));
+      if (!reader_->next(std::span(data.vectors).subspan(at))) {
+        throw InputError(reader_->name(),
+                         fmt::format("it has {} rows, and there are more tokens", reader_->rows_read()),
+                         "give a row for every token");
+      }
+    }
+  }
+  void end() {
+    if (!reader_) return;
+    std::vector<float> row(static_cast<std::size_t>(reader_->columns()));
+    if (!reader_->next(row)) return;
+    throw InputError(reader_->name(),
+                     fmt::format("it has more rows than the {} tokens", reader_->rows_read() - 1),
+                     "give a row for every token, and none for blank lines");
+  }
+
+ private:
+  std::optional<MatrixReader> reader_;
+};
+
 void learn(Examples& e, const Sentence& sentence, FeatureScratch& scratch) {
   learn_sentence(e.model.featurizer, sentence, e.model.attributes, e.model.labels, scratch, e.data);
   learn_pairs(e.model.featurizer, sentence, e.model.pair_attributes, scratch, e.data);
@@ -76,7 +112,12 @@ Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
   Examples e;
   e.model.featurizer = make_featurizer(options, corpus.columns(), "training data");
   FeatureScratch scratch;
-  for (Index n = 0; n < corpus.size(); ++n) learn(e, corpus[n], scratch);
+  VectorRows vectors(options.vectors);
+  for (Index n = 0; n < corpus.size(); ++n) {
+    learn(e, corpus[n], scratch);
+    vectors.add(corpus[n].size(), e.data);
+  }
+  vectors.end();
   finish(e, options);
   return e;
 }
@@ -86,30 +127,37 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
   Examples e;
   CorpusReader reader(path, options.format);
   FeatureScratch scratch;
+  VectorRows vectors(options.vectors);
   while (reader.next()) {
     if (e.data.size() == 0)
       e.model.featurizer = make_featurizer(options, reader.sentence().columns(0),
                                            place(reader.text().name(), reader.first_line()));
     learn(e, reader.sentence(), scratch);
+    vectors.add(reader.sentence().size(), e.data);
   }
+  vectors.end();
   if (e.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
   finish(e, options);
   return e;
 }
 
-DevelopmentSet read_development_set(const std::string& path, Format format, const Model& model) {
+DevelopmentSet read_development_set(const std::string& path, Format format, const Model& model,
+                                    const std::string& vector_path) {
   DevelopmentSet set{{}, model.labels};
   CorpusReader reader(path, format);
   FeatureScratch scratch;
+  VectorRows vectors(vector_path);
   while (reader.next()) {
     const Sentence& sentence = reader.sentence();
     look_up_sentence(model.featurizer, sentence, model.attributes, scratch, set.data);
     look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch, set.data);
+    vectors.add(sentence.size(), set.data);
     for (Index t = 0; t < sentence.size(); ++t) {
       set.data.labels.push_back(set.labels.add(model.featurizer.label(sentence, t)));
     }
   }
+  vectors.end();
   if (set.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
   return set;

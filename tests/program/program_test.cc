@@ -328,6 +328,41 @@ TEST_CASE("transitions that read the input, patterns and word lists, from the co
   CHECK(run(train + " --gazetteer towns=" + (folder / "nowhere")).code == 1);
 }
 
+TEST_CASE("vectors go with the tokens of every file, from the command line", "[program]") {
+  const TemporaryFolder folder;
+  std::string rows, vectors;
+  for (int n = 0; n < 40; ++n) {
+    for (int t = 0; t < 3; ++t) {
+      const bool x = (n * 7 + t * 5) % 3 == 0;
+      rows += x ? "word X\n" : "word Y\n", vectors += x ? "1 0.5\n" : "-1 0.5\n";
+    }
+    rows += "\n";
+  }
+  spill(folder / "in", rows), spill(folder / "v", vectors), spill(folder / "short", "1 0.5\n");
+  spill(folder / "wide", "1 2 3\n"), spill(folder / "nan", "nan 1\n");
+  const std::string m = " --model " + (folder / "m"), in = folder / "in", v = " --vectors " + (folder / "v");
+  const std::string train = "thalweg train " + in + m + " 2> /dev/null";
+  REQUIRE(run(train + v + " --dev " + in + " --dev-vectors " + (folder / "v")).code == 0);
+  const Result tagged = run("thalweg tag " + in + m + v + " | thalweg evaluate --json");
+  REQUIRE(tagged.code == 0);
+  CHECK(json::parse(tagged.out)["accuracy"].get<double>() == Approx(100));
+  CHECK(run("thalweg tag --threads 3 " + in + m + v).out == run("thalweg tag " + in + m + v).out);
+  CHECK_THAT(run("thalweg inspect" + m).out, ContainsSubstring("2 numbers a token, 4 weights"));
+
+  check_one_line_error(run("thalweg tag " + in + m), 2, "the model reads 2 numbers a token");
+  check_one_line_error(run("thalweg tag " + in + m + " --vectors " + (folder / "wide")), 1,
+                       "3 numbers a row");
+  check_one_line_error(run("thalweg tag " + in + m + " --vectors " + (folder / "nan")), 1, "nan:1: 'nan'");
+  const Result cut = run("thalweg tag " + in + m + " --vectors " + (folder / "short"));
+  CHECK(cut.code == 1);
+  CHECK_THAT(cut.err, ContainsSubstring("short: it has 1 rows, and there are more tokens"));
+  const Result rest = run("printf 'word\\n' | thalweg tag" + m + v);
+  CHECK(rest.code == 1);
+  CHECK_THAT(rest.err, ContainsSubstring("more rows than the 1 tokens"));
+  check_one_line_error(run("thalweg train " + in + m + v + " --dev " + in), 2, "dev-vectors");
+  check_one_line_error(run("thalweg tag " + in + " --model " + model() + v), 2, "trained without");
+}
+
 TEST_CASE("Ctrl-C keeps what has been learnt", "[program]") {
   const TemporaryFolder folder;
   const Result r =

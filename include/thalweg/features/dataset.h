@@ -68,11 +68,16 @@ struct Dataset {
   /// Attributes of the pair of positions p and p + 1, from B templates with macros: many pairs have the same.
   /// Skipped where a sequence ends; empty without such templates.
   DistinctRows pairs;
+  std::vector<float> vectors;  ///< [positions x vector_columns] numbers beside the attributes
+  Index vector_columns = 0;    ///< 0 where there are none
 
   Index size() const { return static_cast<Index>(sequences.size()) - 1; }
   Index positions() const { return sequences.back(); }
   std::span<const Label> answer(Index n) const {
     return {labels.data() + sequences[n], static_cast<std::size_t>(sequences[n + 1] - sequences[n])};
+  }
+  Table<const float> vector_table() const {
+    return {vectors.data(), vector_columns > 0 ? positions() : 0, vector_columns};
   }
   /// Empties it and keeps the memory.
   void clear() {
@@ -80,6 +85,7 @@ struct Dataset {
     attributes.clear();
     labels.clear();
     pairs.clear();
+    vectors.clear();
   }
 };
 

@@ -9,12 +9,16 @@
 /// | `attributes/...`   |                   | the A attribute names                                       |
 /// | `emissions/offsets`, `/labels` | u32 [A+1], u32 [F] | FeatureIndex of (attribute, label) weights    |
 /// | `transitions/offsets`, `/labels` | u32 [K+1], u32 [G] | FeatureIndex of (label, label) weights      |
-/// | `weights`          | f32 [F + G + H]   | emissions, then transitions, then pairs                     |
+/// | `weights`          | f32 [F + G + H + D K] | as Model::weights                                       |
 ///
 /// and since 1.1, with templates that make transitions depend on the input:
 ///
 /// | `pair-attributes/...` |                | the B names of attributes of pairs                          |
 /// | `pairs/offsets`, `/labels` | u32 [B+1], u32 [H] | FeatureIndex of (attribute, label pair) weights    |
+///
+/// with vectors beside the tokens:
+///
+/// | `vector-columns`   | u32 [1]           | D                                                           |
 ///
 /// with gazetteers, for each of them:
 ///

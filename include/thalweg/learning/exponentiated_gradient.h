@@ -37,7 +37,7 @@ namespace thalweg {
 class THALWEG_EXPORT ExponentiatedGradient {
  public:
   /// Starts next to the right answers, w = 0. All references must outlive this.
-  /// @pre every label of `data` is known, c2 > 0, and the pairwise table is shared
+  /// @pre every label of `data` is known, c2 > 0, the pairwise table is shared, and there are no vectors
   ExponentiatedGradient(const Model& model, const Dataset& data, LikelihoodLoss loss, double c2,
                         std::uint64_t seed);
 

@@ -2,7 +2,7 @@
 /// A linear-chain model: what turns text into labels, and the energies of its chain
 ///
 ///     E(x, y; w) = - sum_t sum_{a in x_t} w(a, y_t) - sum_t w(y_t, y_{t+1})
-///                  - sum_t sum_{b in x_t,t+1} w(b, y_t, y_{t+1})
+///                  - sum_t sum_{b in x_t,t+1} w(b, y_t, y_{t+1}) - sum_t sum_d v_t[d] w(d, y_t)
 ///
 /// which with the likelihood is the conditional random field of Lafferty, McCallum and Pereira (2001).
 #pragma once
@@ -24,13 +24,19 @@ namespace thalweg {
 struct Model {
   Featurizer featurizer = Featurizer::of_attributes();
   Vocabulary attributes, labels, pair_attributes;
-  FeatureIndex emissions;               ///< [attributes x labels]
-  FeatureIndex transitions;             ///< [labels x labels]
-  FeatureIndex pairs;                   ///< [pair attributes x label pairs], see observed_pairs
-  std::vector<double> weights;          ///< of emissions, then of transitions, then of pairs
+  FeatureIndex emissions;       ///< [attributes x labels]
+  FeatureIndex transitions;     ///< [labels x labels]
+  FeatureIndex pairs;           ///< [pair attributes x label pairs], see observed_pairs
+  Index vector_columns = 0;     ///< numbers a token that go with it, each with a weight for each label
+  std::vector<double> weights;  ///< of emissions, transitions, pairs, and [vector_columns x labels]
   std::shared_ptr<const void> storage;  ///< what vocabularies that borrow their arrays stand on
 
-  Index features() const { return emissions.features() + transitions.features() + pairs.features(); }
+  Index features() const {
+    return first_vector_weight() + vector_columns * static_cast<Index>(labels.size());
+  }
+  Index first_vector_weight() const {
+    return emissions.features() + transitions.features() + pairs.features();
+  }
 };
 
 /// The same model without the features of weight 0 and the attributes that had no other.
@@ -48,7 +54,7 @@ class THALWEG_EXPORT LinearChain {
   Index labels() const { return labels_; }
   Index parameters() const { return parameters_; }
 
-  /// Takes over w: the parameters of the unary terms, then those of the pairwise ones.
+  /// Takes over w, in the order of Model::weights.
   void assign(std::span<const double> w, int threads = 1);
   /// Unary energies of a block, assigned to `out` [positions x K].
   void unary(const Block& block, Table<float> out) const;
@@ -62,11 +68,14 @@ class THALWEG_EXPORT LinearChain {
   /// Assigns to `into` [parameters()] the gradient with respect to w.
   void pull_back(const Block& block, Table<const float> unary_gradient, Table<const float> pairwise_gradient,
                  std::span<double> into, int threads) const;
-  /// Its halves, for who pulls blocks back one by one: each adds to its part of the parameters.
+  /// Its halves, which add: that of the unary terms to `into` [parameters()] ...
   void pull_back_unary(const Block& block, Table<const float> gradient, std::span<double> into,
                        int threads) const;
+  /// ... and, for who pulls blocks back one by one, that of the pairwise ones to `into`
+  /// [pairwise_parameters()], which are parameters from first_pairwise() on.
   void pull_back_pairwise(const Block& block, Table<const float> gradient, std::span<double> into) const;
-  Index unary_parameters() const { return unary_parameters_; }
+  Index pairwise_parameters() const { return pairwise_parameters_; }
+  Index first_pairwise() const { return first_pairwise_; }
 
   /// w -= step * (that gradient), touching only what the block has; see LinearTerm. A shared pairwise table
   /// follows.
@@ -76,12 +85,17 @@ class THALWEG_EXPORT LinearChain {
   void weights(std::span<double> w) const;
 
  private:
+  struct Placed {
+    Index at;  // of its first parameter
+    std::unique_ptr<LinearTerm> term;
+  };
   LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissions);
+  void place(std::vector<Placed>& terms, std::unique_ptr<LinearTerm> term);
   void refresh_pairwise();
 
-  Index labels_, parameters_ = 0, unary_parameters_ = 0;
+  Index labels_, parameters_ = 0, first_pairwise_ = 0, pairwise_parameters_ = 0;
   bool shares_pairwise_;
-  std::vector<std::unique_ptr<LinearTerm>> unary_terms_, pairwise_terms_;
+  std::vector<Placed> unary_terms_, pairwise_terms_;
   TableBuffer<float> pairwise_;
 };
 

@@ -65,6 +65,30 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   Plan positions_, contexts_;         // of `data`
 };
 
+/// unary[p][l] = - sum_d vector[p][d] * w[d * K + l]: every number of a dense input votes for every label.
+class THALWEG_EXPORT DenseLinear : public LinearTerm {
+ public:
+  DenseLinear(Index columns, Index K);
+
+  void assign(std::span<const double> w, int threads) override;
+  Shape shape(const Block& block) const override { return {block.positions(), labels_}; }
+  /// O(positions D K). @pre block.vectors has a row for every position of the data, of `columns`
+  void energies(const Block& block, Table<float> out) const override;
+  void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
+                 int threads) const override;
+  double descend(const Block& block, Table<const float> part_gradient, float step) override;
+  void weights(std::span<double> w) const override;
+
+ private:
+  void pull_back_columns(const Block& block, Table<const float> part_gradient, Index begin, Index end,
+                         AlignedVector<float>& padded, std::span<double> into) const;
+
+  Index columns_, labels_, stride_;
+  AlignedVector<float> weights_;  // [columns x stride]
+  AlignedVector<float> padded_;   // scratch of `descend`, as is the next
+  std::vector<double> gradient_;
+};
+
 /// pairwise[.][i * K + j] = - w(i, j), the same for every table; pairs without a weight cost nothing.
 class THALWEG_EXPORT Transitions : public LinearTerm {
  public:

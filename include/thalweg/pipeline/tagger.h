@@ -56,7 +56,8 @@ class THALWEG_EXPORT Decoder {
 
   /// Computes the energies of the sentence's chain. @throws InputError where a template reads a missing
   /// column
-  void read(const Sentence& sentence);
+  /// @param vectors [T x Model::vector_columns], what stands beside the tokens; OptionError for another shape
+  void read(const Sentence& sentence, Table<const float> vectors = {});
   /// The chain of the last `read`; valid until the next.
   Chain<float> chain() const;
 

@@ -27,6 +27,10 @@ struct FeatureOptions {
   Boundary boundary = Boundary::Marks;
   /// Word lists for %gazetteer[row,column,NAME]. Built-in templates ask each about rows -1 to 1 of column 0.
   Gazetteers gazetteers{};
+  /// A matrix (io/matrix_reader.h) with a row for every token, one after another: numbers that speak for
+  /// labels by themselves, such as an encoder's. Best of about unit variance, as one c2 holds for all
+  /// weights.
+  std::string vectors{};
   Index min_count = 1;  ///< attributes seen less often are left out, >= 1
 };
 
@@ -43,9 +47,10 @@ THALWEG_EXPORT Examples learn_examples(const Corpus& corpus, const FeatureOption
 /// `file:line`.
 THALWEG_EXPORT Examples read_examples(const std::string& path, const FeatureOptions& options = {});
 
-/// Another file as the model sees it. @throws as read_examples
-THALWEG_EXPORT DevelopmentSet read_development_set(const std::string& path, Format format,
-                                                   const Model& model);
+/// Another file as the model sees it. @param vectors as FeatureOptions::vectors; the model's examples must be
+/// learnt with such, too. @throws as read_examples
+THALWEG_EXPORT DevelopmentSet read_development_set(const std::string& path, Format format, const Model& model,
+                                                   const std::string& vectors = {});
 
 /// Features, weights, and the zeros pruned. @throws as learn_examples and train_model
 THALWEG_EXPORT Model train(const Corpus& corpus, const TrainOptions& options = {},

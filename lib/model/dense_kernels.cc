@@ -1,0 +1,27 @@
+#include "model/dense_kernels.h"
+
+#include "thalweg/core/isa.h"
+
+namespace thalweg::detail {
+
+namespace generic {
+extern const DenseKernels dense_kernels_here;
+}
+#if defined(THALWEG_X86)
+namespace avx2 {
+extern const DenseKernels dense_kernels_here;
+}
+namespace avx512 {
+extern const DenseKernels dense_kernels_here;
+}
+#endif
+
+const DenseKernels& dense_kernels() {
+#if defined(THALWEG_X86)
+  if (active_isa() == Isa::Avx512) return avx512::dense_kernels_here;
+  if (active_isa() == Isa::Avx2) return avx2::dense_kernels_here;
+#endif
+  return generic::dense_kernels_here;
+}
+
+}  // namespace thalweg::detail
