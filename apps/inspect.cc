@@ -102,6 +102,7 @@ void run(const Options& o) {
                                   {"attributes", model.attributes.size()},
                                   {"features", model.features()},
                                   {"vector_columns", model.vector_columns},
+                                  {"hash_bits", model.featurizer.hash_bits()},
                                   {"templates", templates},
                                   {"boundary",
                                    model.featurizer.boundary() == Boundary::Marks ? "marks" : "none"},
@@ -116,6 +117,8 @@ void run(const Options& o) {
     out.print("{} labels: {}\n", labels.size(), fmt::join(labels, " "));
     out.print("{} attributes, {} weights for (attribute, label), {} for (label, label)\n",
               model.attributes.size(), model.emissions.features(), model.transitions.features());
+    if (model.featurizer.hash_bits() > 0)
+      out.print("attributes are hashed into 2^{} rows\n", model.featurizer.hash_bits());
     if (model.vector_columns > 0) {
       out.print("{} numbers a token, {} weights\n", model.vector_columns,
                 model.features() - model.first_vector_weight());

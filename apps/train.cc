@@ -32,7 +32,7 @@ struct Options {
   bool all_features = false, json = false;
   Boundary boundary = Boundary::Marks;
   Format format = Format::Columns;
-  int threads = 1;
+  int threads = 1, hash_bits = 0;
   std::uint64_t seed = 1;
 };
 
@@ -167,7 +167,7 @@ void run(const Options& o) {
   features.format = o.format, features.boundary = o.boundary, features.min_count = o.min_count;
   if (!o.templates.empty())
     features.templates = read_text(o.templates), features.templates_name = o.templates;
-  features.vectors = o.vectors;
+  features.vectors = o.vectors, features.hash_bits = o.hash_bits;
   if (!o.dev.empty() && o.vectors.empty() != o.dev_vectors.empty())
     throw OptionError("dev-vectors", "goes with --vectors and --dev", "give both files, or neither");
   for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
@@ -284,6 +284,12 @@ void add_train(CLI::App& program) {
       ->default_str("marks")
       ->option_text("marks|none [marks]");
   app->add_option("--min-count", o->min_count, "Leave out attributes seen less often, >= 1")
+      ->capture_default_str();
+  app->add_option(
+         "--hash-bits", o->hash_bits,
+         "N > 0: attributes are hashed into 2^N rows (Weinberger et al. 2009) and the model holds no "
+         "names of them: smaller, at the price of some that share a weight; 0 keeps the names, 30 is the "
+         "most. Try 22 for a million attributes")
       ->capture_default_str();
   app->add_option("--dev", o->dev, "Labelled sentences to watch: the best iteration is kept");
   app->add_option("--patience", o->patience,

@@ -96,10 +96,10 @@ void AttributeMemo::Numbers::clear(std::uint32_t reserved) {
 AttributeMemo::AttributeMemo(const Featurizer& featurizer, const Vocabulary& attributes)
     : featurizer_(featurizer), attributes_(attributes) {
   const auto& templates = featurizer.templates().templates();
-  const bool remembers =
-      spell_apart(templates) && std::all_of(templates.begin(), templates.end(), [](auto& t) {
-        return std::all_of(t.macros.begin(), t.macros.end(), reads_one_cell);
-      });
+  const bool remembers = featurizer.hash_bits() == 0 && spell_apart(templates) &&
+                         std::all_of(templates.begin(), templates.end(), [](auto& t) {
+                           return std::all_of(t.macros.begin(), t.macros.end(), reads_one_cell);
+                         });
   if (!remembers) return;
   for (const Template& one : templates) {
     for (const Macro& macro : one.macros) {

@@ -1,6 +1,10 @@
 #include "thalweg/features/featurizer.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -73,8 +77,9 @@ std::size_t suffix_begin(std::string_view text, int n) {
 
 }  // namespace
 
-Featurizer::Featurizer(TemplateSet templates, Boundary boundary, Gazetteers gazetteers)
+Featurizer::Featurizer(TemplateSet templates, Boundary boundary, Gazetteers gazetteers, int hash_bits)
     : has_templates_(true),
+      hash_bits_(hash_bits),
       templates_(std::move(templates)),
       boundary_(boundary),
       marks_ends_(boundary == Boundary::None),
@@ -83,7 +88,7 @@ Featurizer::Featurizer(TemplateSet templates, Boundary boundary, Gazetteers gaze
   if (templates_.pair_templates().empty()) return;
   Featurizer pairs;
   pairs.has_templates_ = true, pairs.templates_ = templates_, pairs.boundary_ = boundary;
-  pairs.gazetteers_ = gazetteers_;
+  pairs.gazetteers_ = gazetteers_, pairs.hash_bits_ = hash_bits;
   pairs.compile(templates_.pair_templates());
   pairs_ = std::make_shared<const Featurizer>(std::move(pairs));
 }
@@ -96,7 +101,11 @@ const Gazetteer* Featurizer::find_list(const Source& source) const {
                    "give it with --gazetteer " + source.argument + "=FILE");
 }
 
-Featurizer Featurizer::of_attributes() { return {}; }
+Featurizer Featurizer::of_attributes(int hash_bits) {
+  Featurizer featurizer;
+  featurizer.hash_bits_ = hash_bits;
+  return featurizer;
+}
 
 void Featurizer::compile(const std::vector<Template>& templates) {
   for (const Template& one : templates) {
@@ -139,8 +148,30 @@ void Featurizer::compile(const Template& one) {
 void Featurizer::attributes(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const {
   out.ends_.clear();
   out.values_.clear();
-  if (!has_templates_) return copy_attributes(sentence, begin, end, out);
+  if (has_templates_)
+    expand_templates(sentence, begin, end, out);
+  else
+    copy_attributes(sentence, begin, end, out);
+  if (hash_bits_ > 0) hash_names(out);
+}
 
+// Calls every name by its hash.
+void Featurizer::hash_names(AttributeBuffer& out) const {
+  constexpr std::size_t kRoom = 11;  // '#' and ten digits
+  const std::size_t names = out.ends_.empty() ? 0 : out.ends_.back();
+  if (out.hashed_.size() < names * kRoom) out.hashed_.resize(names * kRoom);
+  char* to = out.hashed_.data();
+  for (std::size_t i = 0; i < names; ++i, to += kRoom) {
+    const std::string_view name = out.names_[i];
+    *to = '#';
+    const char* const end =
+        std::to_chars(to + 1, to + kRoom, XXH3_64bits(name.data(), name.size()) >> (64 - hash_bits_)).ptr;
+    out.names_[i] = {to, static_cast<std::size_t>(end - to)};
+  }
+}
+
+void Featurizer::expand_templates(const Sentence& sentence, Index begin, Index end,
+                                  AttributeBuffer& out) const {
   const auto tokens = static_cast<std::size_t>(end - begin);
   const std::size_t texts_size = fill_window(sentence, begin, end, out);
   const std::size_t names = tokens * (ends_.size() + 2);  // and __BOS__, __EOS__

@@ -65,14 +65,21 @@ Gazetteers gazetteers(const ArrayFile& file) {
   return lists;
 }
 
+int hash_bits(const ArrayFile& file) {
+  if (!file.find("hash-bits")) return 0;
+  const std::uint32_t bits = file.array<std::uint32_t>("hash-bits", {1})[0];
+  check(bits >= 1 && bits <= Featurizer::kMaxHashBits, file, "hash-bits", "is out of range");
+  return static_cast<int>(bits);
+}
+
 Featurizer featurizer(const ArrayFile& file) {
   const auto boundary = file.array<std::uint32_t>("boundary", {1})[0];
   check(boundary <= 1, file, "boundary", "is neither 0 nor 1");
   const std::string_view text = file.text("templates");
-  if (text.empty()) return Featurizer::of_attributes();
+  if (text.empty()) return Featurizer::of_attributes(hash_bits(file));
   try {
     return Featurizer(TemplateSet::parse(text, "templates"), boundary == 0 ? Boundary::Marks : Boundary::None,
-                      gazetteers(file));
+                      gazetteers(file), hash_bits(file));
   } catch (const ModelError&) {
     throw;
   } catch (const Error& error) {
@@ -114,6 +121,8 @@ auto with_writer(const Model& model, Finish finish) {
     add(writer, "pair-attributes", pair_attributes.arrays());
     add(writer, "pairs", model.pairs);
   }
+  const std::vector<std::uint32_t> bits{static_cast<std::uint32_t>(model.featurizer.hash_bits())};
+  if (bits[0] > 0) writer.add("hash-bits", bits);
   const std::vector<std::uint32_t> columns{static_cast<std::uint32_t>(model.vector_columns)};
   if (model.vector_columns > 0) writer.add("vector-columns", columns);
   writer.add("weights", weights);

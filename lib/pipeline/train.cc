@@ -36,7 +36,7 @@ Featurizer make_featurizer(const FeatureOptions& options, Index columns, const s
   if (options.format == Format::Attributes) {
     if (!options.gazetteers.empty())
       throw OptionError("gazetteer", "does not go with attribute files", "write its marks as attributes");
-    return Featurizer::of_attributes();
+    return Featurizer::of_attributes(options.hash_bits);
   }
   if (columns < 2) {
     throw InputError(where, "a token has one column", "put its label behind it, after a space or tab");
@@ -46,13 +46,18 @@ Featurizer make_featurizer(const FeatureOptions& options, Index columns, const s
                               : TemplateSet::parse(options.templates, options.templates_name);
   templates.check_columns(columns - 1);
   check_used(templates, options.gazetteers);
-  return Featurizer(std::move(templates), options.boundary, options.gazetteers);
+  return Featurizer(std::move(templates), options.boundary, options.gazetteers, options.hash_bits);
 }
 
 void check(const FeatureOptions& options) {
   if (options.min_count < 1) {
     throw OptionError("min-count", "is " + std::to_string(options.min_count) + ", must be >= 1",
                       "1 keeps every attribute");
+  }
+  if (options.hash_bits < 0 || options.hash_bits > Featurizer::kMaxHashBits) {
+    throw OptionError("hash-bits",
+                      fmt::format("is {}, must be 0 to {}", options.hash_bits, Featurizer::kMaxHashBits),
+                      "0 keeps the names, 22 suits a million attributes");
   }
   std::set<std::string> names;
   for (const auto& list : options.gazetteers) {

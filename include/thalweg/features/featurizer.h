@@ -63,6 +63,7 @@ class AttributeBuffer {
   std::vector<Text> window_;             // [rows x sources], what macros read around the run
   std::string texts_;                    // their bytes
   std::vector<std::string> marks_;  // [sources] of gazetteers, from the window's first row in the sentence
+  std::vector<char> hashed_;        // what hashed names point into
   Index marks_begin_ = 0;           // that row
   Gazetteer::Scratch gazetteer_;
 };
@@ -71,10 +72,15 @@ class AttributeBuffer {
 /// thread-safe.
 class THALWEG_EXPORT Featurizer {
  public:
+  static constexpr int kMaxHashBits = 30;
+
+  /// @param hash_bits above 0, every attribute is called #h instead, h the leading bits of its name's XXH3-64
+  /// (feature hashing, Weinberger et al. 2009): at most 2^hash_bits of them, whatever the input, at the price
+  /// of some that share a weight. @pre 0 <= hash_bits <= kMaxHashBits
   /// @throws InputError if a template names a gazetteer that is not there.
-  Featurizer(TemplateSet templates, Boundary boundary, Gazetteers gazetteers = {});
+  Featurizer(TemplateSet templates, Boundary boundary, Gazetteers gazetteers = {}, int hash_bits = 0);
   /// For rows of `label attribute attribute ...`: the attributes themselves, with their values.
-  static Featurizer of_attributes();
+  static Featurizer of_attributes(int hash_bits = 0);
 
   /// Attributes of tokens [begin, end), of each in the order of the templates. O(bytes written). The names
   /// are valid until the buffer's next use; those of attribute rows as long as the sentence is.
@@ -102,6 +108,7 @@ class THALWEG_EXPORT Featurizer {
   const TemplateSet& templates() const { return templates_; }  ///< Empty with attribute rows.
   Boundary boundary() const { return boundary_; }
   const Gazetteers& gazetteers() const { return gazetteers_; }
+  int hash_bits() const { return hash_bits_; }
 
   /// The attributes of pairs, from B templates with macros: at t >= 1 those of the pair (t - 1, t). Null
   /// without such templates.
@@ -134,9 +141,13 @@ class THALWEG_EXPORT Featurizer {
   char* expand(std::span<const Piece> pieces, const AttributeBuffer::Text* window, const char* texts,
                char* to) const;
   std::span<const Piece> pieces_of(std::size_t which) const;
+  void expand_templates(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
   void copy_attributes(const Sentence& sentence, Index begin, Index end, AttributeBuffer& out) const;
 
+  void hash_names(AttributeBuffer& out) const;
+
   bool has_templates_ = false;
+  int hash_bits_ = 0;
   TemplateSet templates_;
   Boundary boundary_ = Boundary::Marks;
   bool marks_ends_ = false;  // with __BOS__ and __EOS__

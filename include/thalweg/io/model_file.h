@@ -16,6 +16,10 @@
 /// | `pair-attributes/...` |                | the B names of attributes of pairs                          |
 /// | `pairs/offsets`, `/labels` | u32 [B+1], u32 [H] | FeatureIndex of (attribute, label pair) weights    |
 ///
+/// with hashed attributes, which are then called #0 to #(2^N - 1):
+///
+/// | `hash-bits`        | u32 [1]           | N, 1 to 30                                                  |
+///
 /// with vectors beside the tokens:
 ///
 /// | `vector-columns`   | u32 [1]           | D                                                           |

@@ -31,6 +31,9 @@ struct FeatureOptions {
   /// labels by themselves, such as an encoder's. Best of about unit variance, as one c2 holds for all
   /// weights.
   std::string vectors{};
+  /// N > 0: attributes are hashed into 2^N rows, and the model holds none of their names. 22 loses little on
+  /// a million attributes; 0 keeps the names, at most Featurizer::kMaxHashBits.
+  int hash_bits = 0;
   Index min_count = 1;  ///< attributes seen less often are left out, >= 1
 };
 
