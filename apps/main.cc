@@ -89,7 +89,8 @@ int run(int argc, char** argv) {
 void thalweg::app::add_format(CLI::App& command, Format& format) {
   command
       .add_option("--format", format,
-                  "columns (CoNLL) or attributes (CRFsuite: label TAB attribute[:value]...)")
+                  "columns (CoNLL) or attributes (CRFsuite: label TAB attribute[:value]..., the value a real "
+                  "number that the weight is multiplied by, 1 if left out)")
       ->transform(CLI::CheckedTransformer(
           std::map<std::string, Format>{{"columns", Format::Columns}, {"attributes", Format::Attributes}}))
       ->default_str("columns")
