@@ -83,7 +83,7 @@ Index Gazetteer::longest_at(const Sentence& sentence, Index column, Index t, std
   key.clear();
   Index longest = 0;
   const Index most = std::min(longest_, sentence.size() - t);
-  for (Index words = 1; words <= most; ++words) {
+  for (Index words = 1; words <= most && column < sentence.columns(t + words - 1); ++words) {
     append_word(sentence.cell(t + words - 1, column), key);
     const std::uint32_t id = beginnings_.find(key);
     if (id == Vocabulary::kUnknown) break;

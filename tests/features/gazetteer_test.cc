@@ -164,3 +164,16 @@ TEST_CASE("long sentences are marked as short ones are", "[features][gazetteer]"
   }
   CHECK(whole.names(0)[0] == "UB");
 }
+
+TEST_CASE("rows without the column are an error, not a read behind the sentence", "[features][gazetteer]") {
+  const auto list = std::make_shared<const Gazetteer>(Gazetteer::parse("towns", "a b\n", false, "list"));
+  Corpus corpus;
+  corpus.add({{"x", "a"}, {"x", "b"}, {"x", "a"}, {"x"}});
+  Gazetteer::Scratch scratch;
+  std::string marks;
+  list->mark(corpus[0], 1, 0, 4, scratch, marks);
+  CHECK(marks == "BIOO");
+  const Featurizer featurizer(TemplateSet::parse("U:%gazetteer[1,70,towns]", "tpl"), Boundary::Marks, {list});
+  AttributeBuffer out;
+  CHECK_THROWS_AS(featurizer.attributes(corpus[0], out), InputError);
+}

@@ -224,6 +224,15 @@ TEST_CASE("every cut of a text is refused, every other byte is refused or a mode
   }
 }
 
+TEST_CASE("what has no text form is not written without it", "[io][model_text]") {
+  Model hashed = news_model();
+  hashed.featurizer = Featurizer(hashed.featurizer.templates(), Boundary::Marks, {}, 12);
+  CHECK_THROWS_AS(model_text(hashed), InputError);
+  Model dense = news_model();
+  dense.vector_columns = 1;
+  CHECK_THROWS_AS(model_text(dense), InputError);
+}
+
 TEST_CASE("texts are files, too", "[io][model_text]") {
   const TemporaryFolder folder;
   save_model_text(news_model(), folder / "m.txt");

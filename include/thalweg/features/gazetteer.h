@@ -39,7 +39,8 @@ class THALWEG_EXPORT Gazetteer {
 
   /// Assigns to `marks` one character for each token t of [begin, end) of the sentence, of its cells in
   /// `column`. Of the longest entry that covers t (of equal ones the first): B where it begins at t, I where
-  /// it began before, O where there is none. O(tokens * words of the longest entry^2) at worst.
+  /// it began before, O where there is none. A token without that column is no word. O(tokens * words of the
+  /// longest entry^2) at worst.
   void mark(const Sentence& sentence, Index column, Index begin, Index end, Scratch& scratch,
             std::string& marks) const;
 

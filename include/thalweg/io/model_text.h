@@ -43,7 +43,8 @@
 
 namespace thalweg {
 
-/// The whole text. Weights are rounded to float, as save_model does. O(features).
+/// The whole text. Weights are rounded to float, as save_model does. O(features). @throws InputError for
+/// models with dense vectors or hashed attributes, which have no text form
 THALWEG_EXPORT std::string model_text(const Model& model);
 
 /// Writes the text whole or not at all. @throws IoError
