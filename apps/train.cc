@@ -248,8 +248,8 @@ void add_train(CLI::App& program) {
   app->add_option(
          "--solver", o->solver,
          "auto; eg (online exponentiated gradient, Collins et al. 2008: few passes, a certified gap; c2 > 0 "
-         "and c1 = 0), lbfgs (OWL-QN where c1 > 0), averaged (the perceptron's). auto takes eg where it "
-         "can, else lbfgs")
+         "and c1 = 0); lbfgs (OWL-QN where c1 > 0); for the perceptron averaged, or pa "
+         "(passive-aggressive steps, Crammer et al. 2006). auto takes eg where it can, else lbfgs")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Solver>{{"auto", Solver::Auto},
                                                                         {"eg", Solver::ExponentiatedGradient},
                                                                         {"lbfgs", Solver::Lbfgs},

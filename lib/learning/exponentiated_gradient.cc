@@ -14,7 +14,7 @@ constexpr float kFirstStep = 0.5f, kGrowth = 1.05f;
 constexpr int kAttempts = 3;
 // How far the right labels' energies lie below the others' at the start, less log K: 9 leaves each position
 // about exp(-9) of doubt. Where that is too much for D >= 0 (w then starts far from 0), it is deepened.
-constexpr double kStartDepth = 9, kDeeper = 3;
+constexpr double kStartDepth = 9, kDeeper = 3, kDeepest = 60;
 
 void copy(Table<const float> from, Table<float> to) { std::copy_n(from.data, from.size(), to.data); }
 
@@ -42,8 +42,7 @@ double ExponentiatedGradient::bytes(const Model& model, const Dataset& data) {
 
 ExponentiatedGradient::ExponentiatedGradient(const Model& model, const Dataset& data, LikelihoodLoss loss,
                                              double c2, std::uint64_t seed)
-    : model_(model),
-      data_(data),
+    : data_(data),
       c2_(c2),
       chain_(model, data.attributes),
       pairs_(bigram_cells(model.transitions, chain_.labels())),
@@ -63,7 +62,7 @@ ExponentiatedGradient::ExponentiatedGradient(const Model& model, const Dataset& 
     chain_.assign(std::vector<double>(static_cast<std::size_t>(chain_.parameters()), 0.0));
     for (Index n = 0; n < data.size(); ++n) start(n, depth);
     depth += kDeeper;
-  } while (dual() < 0);
+  } while (dual() < 0 && depth <= kDeepest);
 }
 
 ExponentiatedGradient::Cells ExponentiatedGradient::cells(Table<float> unary, Table<float> pairs,

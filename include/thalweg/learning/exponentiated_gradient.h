@@ -71,7 +71,6 @@ class THALWEG_EXPORT ExponentiatedGradient {
   double measure(Index n);
   double descend(Index n, const Cells& from, const Cells& to);
 
-  const Model& model_;
   const Dataset& data_;
   double c2_;
   LinearChain chain_;
