@@ -14,7 +14,9 @@ template <class R>
 struct Minimiser {
   Couplings<R> couplings;
   MinSum<R> work;
-  explicit Minimiser(const Chain<R>& chain) { couplings.prepare_minima(chain.pairwise, chain.labels()); }
+  explicit Minimiser(const Chain<R>& chain) {
+    couplings.prepare_minima(chain.pairwise, chain.labels(), chain.histories);
+  }
 };
 
 template <class R>
@@ -27,7 +29,7 @@ struct Summer {
       throw OptionError("beta", "must be finite and > 0, is " + std::to_string(beta),
                         "1 is the plain likelihood");
     }
-    couplings.prepare_sums(chain.pairwise, chain.labels(), static_cast<R>(beta));
+    couplings.prepare_sums(chain.pairwise, chain.labels(), static_cast<R>(beta), chain.histories);
     free_energy = work.forward(chain, couplings);
   }
 };

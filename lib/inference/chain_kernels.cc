@@ -1,6 +1,7 @@
 #include "inference/chain_kernels.h"
 
 #include "thalweg/core/isa.h"
+#include "thalweg/energy/histories.h"
 
 namespace thalweg::detail {
 
@@ -32,6 +33,18 @@ const ChainKernels<double>& chain_kernels() {
   if (active_isa() == Isa::Avx2) return avx2::chain_kernels_double;
 #endif
   return generic::chain_kernels_double;
+}
+
+HistoryPass history_pass(const Histories& histories, std::ptrdiff_t stride) {
+  return {histories.states(),
+          stride,
+          histories.groups(),
+          histories.group_bounds().data(),
+          histories.group_next().data(),
+          histories.starts().data(),
+          histories.last().data(),
+          histories.before_offsets().data(),
+          histories.before().data()};
 }
 
 }  // namespace thalweg::detail

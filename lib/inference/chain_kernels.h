@@ -7,7 +7,19 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace thalweg {
+class Histories;
+}
+
 namespace thalweg::detail {
+
+/// The histories of a chain of higher order as arrays; energy/histories.h says what they are.
+struct HistoryPass {
+  std::ptrdiff_t states, stride, groups;  ///< `stride` is `states` padded; rows of the recursions have it
+  const std::uint32_t *bounds, *next;     ///< [groups + 1], [groups x K]
+  const std::uint32_t *start, *last;      ///< [K], [states]
+  const std::uint32_t *before_offsets, *before;
+};
 
 /// One pass over one chain. Rows that the kernels own are padded to `stride` scalars.
 template <class R>
@@ -22,11 +34,17 @@ struct ChainPass {
   R* forward;                  ///< [T x stride]
   R* factor;                   ///< [T x stride]
   R* backward;                 ///< [T x stride]
-  R* scale;      ///< [T] what forward row t was divided by (log domain: its maximum, subtracted)
-  double* base;  ///< [T / kRebase + 1] minimisation: added to the forward rows of a group
+  R* scale;                   ///< [T] what forward row t was divided by (log domain: its maximum, subtracted)
+  double* base;               ///< [T / kRebase + 1] minimisation: added to the forward rows of a group
+  std::ptrdiff_t table_rows;  ///< of each table: K, or as many as there are histories
+
+  // Of a chain of higher order. `forward` and `backward` are [T x history.stride] then.
+  HistoryPass history;
+  R* norm;  ///< [T]
+  R* row;   ///< [stride] scratch
 
   std::ptrdiff_t table_at(std::ptrdiff_t t) const {
-    return (which ? static_cast<std::ptrdiff_t>(which[t]) : 0) * labels * stride;
+    return (which ? static_cast<std::ptrdiff_t>(which[t]) : 0) * table_rows * stride;
   }
   double offset_at(std::ptrdiff_t t) const { return offsets[which ? which[t] : 0]; }
 };
@@ -50,10 +68,10 @@ template <class R>
 struct ChainKernels {
   std::ptrdiff_t (*stride)(std::ptrdiff_t labels);
 
-  /// table [K x K] -> exp(-(beta e - offset)), both orientations, padded with 0. Returns the offset. What is
-  /// forbidden, and nothing else, becomes 0.
-  double (*exponentiate)(const R* energies, std::ptrdiff_t labels, std::ptrdiff_t stride, R beta, R* table,
-                         R* transposed);
+  /// table [rows x K] -> exp(-(beta e - offset)), padded with 0, and where `transposed` is not null the other
+  /// orientation of one [K x K]. Returns the offset. What is forbidden, and nothing else, becomes 0.
+  double (*exponentiate)(const R* energies, std::ptrdiff_t rows, std::ptrdiff_t labels, std::ptrdiff_t stride,
+                         R beta, R* table, R* transposed);
   SumKernels<R> scaled;  ///< rows are probabilities, divided by their sum at every position
   /// `scaled.forward` for tables that forbid or spread widely: NaN where it cannot vouch for the result.
   double (*checked_forward)(const ChainPass<R>& pass);
@@ -64,7 +82,15 @@ struct ChainKernels {
   void (*min_forward)(const ChainPass<R>& pass);
   /// backward[t][j] = lowest energy of what follows j at t, up to a constant per t.
   void (*min_backward)(const ChainPass<R>& pass);
+
+  // The same for chains of higher order. Scaled sums are checked; `scratch` is [states x stride].
+  SumKernels<R> history, history_log;
+  void (*history_min_forward)(const ChainPass<R>& pass);
+  void (*history_min_backward)(const ChainPass<R>& pass);
 };
+
+/// The arrays behind `histories`.
+HistoryPass history_pass(const Histories& histories, std::ptrdiff_t stride);
 
 /// The kernels for `active_isa()`.
 template <class R>

@@ -210,6 +210,19 @@ bool true_zeros(const ChainPass<R>& p, ptrdiff_t t, ptrdiff_t S) {
   return true;
 }
 
+// u[l] = exp(-beta (e[l] - low)) of position t, padded with 0. Returns low, the least e.
+template <class R, int N>
+[[gnu::always_inline]] inline R exponentiate_unary(const ChainPass<R>& p, ptrdiff_t t, ptrdiff_t S, R* u) {
+  using X = Vec<R, N>;
+  const ptrdiff_t K = p.labels;
+  pad_row<R, N>(p.unary + t * K, K, S, (p.length - t) * K, static_cast<R>(__builtin_inf()), u);
+  const R low = row_min<R, N>(u, S);
+  if (low < static_cast<R>(__builtin_inf())) {
+    for (ptrdiff_t j = 0; j < S; j += N) X::store(u + j, X::exp((low - X::load(u + j)) * p.beta));
+  }
+  return low;
+}
+
 template <class R, int N, int W, bool Checked>
 double scaled_forward(const ChainPass<R>& p) {
   using X = Vec<R, N>;
@@ -219,10 +232,8 @@ double scaled_forward(const ChainPass<R>& p) {
   for (ptrdiff_t t = 0; t < p.length; ++t) {
     R* const u = p.factor + t * S;
     R* const row = p.forward + t * S;
-    pad_row<R, N>(p.unary + t * K, K, S, (p.length - t) * K, static_cast<R>(__builtin_inf()), u);
-    const R low = row_min<R, N>(u, S);
+    const R low = exponentiate_unary<R, N>(p, t, S, u);
     if (!(low < static_cast<R>(__builtin_inf()))) return __builtin_inf();
-    for (ptrdiff_t j = 0; j < S; j += N) X::store(u + j, X::exp((low - X::load(u + j)) * p.beta));
     energy += static_cast<double>(p.beta) * static_cast<double>(low);
     if (t == 0) {
       for (ptrdiff_t j = 0; j < S; j += N) X::store(row + j, X::load(u + j));
@@ -460,6 +471,8 @@ void min_backward(const ChainPass<R>& p) {
   }
 }
 
+#include "inference/history_kernels.inl"
+
 // --- choice of widths, once per sequence
 // ------------------------------------------------------------------------------
 
@@ -468,12 +481,13 @@ template <class R>
 inline constexpr R kLeast = sizeof(R) == 4 ? R(__FLT_MIN__) : R(__DBL_MIN__);
 
 template <class R>
-double exponentiate(const R* energies, ptrdiff_t K, ptrdiff_t S, R beta, R* table, R* transposed) {
+double exponentiate(const R* energies, ptrdiff_t rows, ptrdiff_t K, ptrdiff_t S, R beta, R* table,
+                    R* transposed) {
   using X = Vec<R, 16 / sizeof(R)>;
   constexpr int N = 16 / sizeof(R);
   R low = static_cast<R>(__builtin_inf());
-  for (ptrdiff_t i = 0; i < K * K; ++i) low = energies[i] < low ? energies[i] : low;
-  for (ptrdiff_t i = 0; i < K; ++i) {
+  for (ptrdiff_t i = 0; i < rows * K; ++i) low = energies[i] < low ? energies[i] : low;
+  for (ptrdiff_t i = 0; i < rows; ++i) {
     R* const row = table + i * S;
     for (ptrdiff_t j = 0; j < S; ++j)
       row[j] = j < K ? (low - energies[i * K + j]) * beta : -static_cast<R>(__builtin_inf());
@@ -483,7 +497,7 @@ double exponentiate(const R* energies, ptrdiff_t K, ptrdiff_t S, R beta, R* tabl
       row[j] = !allowed ? R(0) : row[j] < kLeast<R> ? kLeast<R> : row[j];
     }
   }
-  for (ptrdiff_t j = 0; j < K; ++j) {
+  for (ptrdiff_t j = 0; transposed && j < K; ++j) {
     for (ptrdiff_t i = 0; i < S; ++i) transposed[j * S + i] = i < K ? table[i * S + j] : R(0);
   }
   return low < static_cast<R>(__builtin_inf()) ? static_cast<double>(beta) * static_cast<double>(low) : 0.0;
@@ -521,6 +535,32 @@ void choose_min_backward(const ChainPass<R>& p) {
 }
 
 template <class R>
+double choose_history_forward(const ChainPass<R>& p) {
+  return with_width<R>(p.labels, p.stride, [&]<int N, int W>() { return history_forward<R, N, W>(p); });
+}
+
+template <class R>
+void choose_history_backward(const ChainPass<R>& p, R weight, R* unary) {
+  with_width<R>(p.labels, p.stride, [&]<int N, int W>() { history_backward<R, N, W>(p, weight, unary); });
+}
+
+template <class R>
+void choose_history_pairs(const ChainPass<R>& p, R weight, R* pairwise, R* scratch) {
+  with_width<R>(p.labels, p.stride,
+                [&]<int N, int W>() { history_pairs<R, N, W>(p, weight, pairwise, scratch); });
+}
+
+template <class R>
+void choose_history_min_forward(const ChainPass<R>& p) {
+  with_width<R>(p.labels, p.stride, [&]<int N, int W>() { history_min_forward<R, N, W>(p); });
+}
+
+template <class R>
+void choose_history_min_backward(const ChainPass<R>& p) {
+  with_width<R>(p.labels, p.stride, [&]<int N, int W>() { history_min_backward<R, N, W>(p); });
+}
+
+template <class R>
 double choose_log_forward(const ChainPass<R>& p) {
   return with_width<R>(p.labels, p.stride, [&]<int N, int W>() { return log_forward<R, N>(p); });
 }
@@ -543,7 +583,11 @@ constexpr ChainKernels<R> make_kernels() {
           choose_checked_forward<R>,
           {choose_log_forward<R>, choose_log_backward<R>, choose_log_pairs<R>},
           choose_min_forward<R>,
-          choose_min_backward<R>};
+          choose_min_backward<R>,
+          {choose_history_forward<R>, choose_history_backward<R>, choose_history_pairs<R>},
+          {history_log_forward<R>, history_log_backward<R>, history_log_pairs<R>},
+          choose_history_min_forward<R>,
+          choose_history_min_backward<R>};
 }
 
 }  // namespace

@@ -24,11 +24,15 @@ double widest_range(Table<const R> pairwise) {
 }  // namespace
 
 template <class R>
-void Couplings<R>::resize(Table<const R> pairwise, Index labels) {
+void Couplings<R>::resize(Table<const R> pairwise, Index labels, const Histories* histories) {
   labels_ = labels;
   stride_ = detail::chain_kernels<R>().stride(labels);
-  const auto cells = static_cast<std::size_t>(pairwise.rows * labels * stride_);
-  tables_.resize(cells), transposed_.resize(cells);
+  both_ = !histories;
+  rows_ = histories ? histories->states() : labels;
+  constexpr Index kWidest = 64 / sizeof(R);
+  state_stride_ = histories ? (rows_ + kWidest - 1) / kWidest * kWidest : stride_;
+  const auto cells = static_cast<std::size_t>(pairwise.rows * rows_ * stride_);
+  tables_.resize(cells), transposed_.resize(both_ ? cells : 0);
   offsets_.assign(static_cast<std::size_t>(pairwise.rows), 0.0);
 }
 
@@ -37,36 +41,37 @@ template <class R>
 void Couplings<R>::copy(Table<const R> pairwise, R factor, R fill, std::vector<R>& tables,
                         std::vector<R>& transposed) const {
   const Index K = labels_, S = stride_;
-  tables.assign(tables_.size(), fill), transposed.assign(tables_.size(), fill);
+  tables.assign(tables_.size(), fill), transposed.assign(transposed_.size(), fill);
   for (Index p = 0; p < pairwise.rows; ++p) {
-    for (Index i = 0; i < K; ++i) {
+    for (Index i = 0; i < rows_; ++i) {
       for (Index j = 0; j < K; ++j) {
         const R value = factor * pairwise[p][i * K + j];
-        tables[(p * K + i) * S + j] = value;
-        transposed[(p * K + j) * S + i] = value;
+        tables[(p * rows_ + i) * S + j] = value;
+        if (both_) transposed[(p * K + j) * S + i] = value;
       }
     }
   }
 }
 
 template <class R>
-void Couplings<R>::prepare_minima(Table<const R> pairwise, Index labels) {
-  resize(pairwise, labels);
+void Couplings<R>::prepare_minima(Table<const R> pairwise, Index labels, const Histories* histories) {
+  resize(pairwise, labels, histories);
   domain_ = Domain::Minima;
   beta_ = 1;
   copy(pairwise, R(1), kInfinity<R>, tables_, transposed_);
 }
 
 template <class R>
-void Couplings<R>::prepare_sums(Table<const R> pairwise, Index labels, R beta) {
-  resize(pairwise, labels);
+void Couplings<R>::prepare_sums(Table<const R> pairwise, Index labels, R beta, const Histories* histories) {
+  resize(pairwise, labels, histories);
   beta_ = beta;
   const auto& kernels = detail::chain_kernels<R>();
   for (Index p = 0; p < pairwise.rows; ++p) {
-    const Index at = p * labels * stride_;
-    offsets_[p] = kernels.exponentiate(pairwise[p], labels, stride_, beta, &tables_[at], &transposed_[at]);
+    const Index at = p * rows_ * stride_;
+    offsets_[p] = kernels.exponentiate(pairwise[p], rows_, labels, stride_, beta, &tables_[at],
+                                       both_ ? &transposed_[at] : nullptr);
   }
-  const bool wide = static_cast<double>(beta) * widest_range(pairwise) > kScaledRange<R>;
+  const bool wide = histories || static_cast<double>(beta) * widest_range(pairwise) > kScaledRange<R>;
   domain_ = wide ? Domain::Checked : Domain::Scaled;
   if (wide) copy(pairwise, -beta, -kInfinity<R>, log_tables_, log_transposed_);
 }

@@ -9,22 +9,21 @@ namespace thalweg {
 namespace {
 
 template <class R>
-const detail::SumKernels<R>& sum_kernels(bool logs) {
+const detail::SumKernels<R>& sum_kernels(bool histories, bool logs) {
   const auto& kernels = detail::chain_kernels<R>();
+  if (histories) return logs ? kernels.history_log : kernels.history;
   return logs ? kernels.log : kernels.scaled;
 }
 
-// Draws an index with probability proportional to weight(i) of K.
-template <class Weight>
-Label draw(Rng& rng, Index K, Weight weight) {
+// Draws an index with probability proportional to its weight.
+std::size_t draw(Rng& rng, std::span<const double> weights) {
   double total = 0;
-  for (Index i = 0; i < K; ++i) total += weight(i);
+  for (double w : weights) total += w;
   double left = rng.uniform() * total;
-  Label last = 0;
-  for (Index i = 0; i < K; ++i) {
-    const double w = weight(i);
-    if (w > 0) last = static_cast<Label>(i);
-    if ((left -= w) < 0) break;
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] > 0) last = i;
+    if ((left -= weights[i]) < 0) break;
   }
   return last;
 }
@@ -50,6 +49,11 @@ detail::ChainPass<R> SumProduct<R>::pass() {
   pass.which = chain_.which.empty() ? nullptr : chain_.which.data();
   pass.forward = forward_.data(), pass.factor = factor_.data(), pass.scale = scale_.data();
   pass.backward = backward_.data();
+  pass.table_rows = couplings_->states();
+  if (chain_.histories) {
+    pass.history = detail::history_pass(*chain_.histories, couplings_->state_stride());
+    pass.norm = norm_.data(), pass.row = row_.data();
+  }
   return pass;
 }
 
@@ -59,14 +63,18 @@ double SumProduct<R>::forward(const Chain<R>& chain, const Couplings<R>& couplin
   backward_done_ = logs_ = false;
   const Index T = chain.length();
   if (T == 0) return 0;
-  const auto cells = static_cast<std::size_t>(T * couplings.stride());
-  forward_.resize(cells), factor_.resize(cells), scale_.resize(static_cast<std::size_t>(T));
-  const auto& kernels = detail::chain_kernels<R>();
+  forward_.resize(static_cast<std::size_t>(T * couplings.state_stride()));
+  factor_.resize(static_cast<std::size_t>(T * couplings.stride())),
+      scale_.resize(static_cast<std::size_t>(T));
+  if (chain.histories) norm_.resize(scale_.size()), row_.resize(static_cast<std::size_t>(couplings.stride()));
   const bool checked = couplings.domain() == Couplings<R>::Domain::Checked;
-  double energy = (checked ? kernels.checked_forward : kernels.scaled.forward)(pass());
+  const bool histories = chain.histories != nullptr;
+  const auto scaled = checked && !histories ? detail::chain_kernels<R>().checked_forward
+                                            : sum_kernels<R>(histories, false).forward;
+  double energy = scaled(pass());
   if (std::isnan(energy) && checked) {
     logs_ = true;
-    energy = kernels.log.forward(pass());
+    energy = sum_kernels<R>(histories, true).forward(pass());
   }
   return energy / static_cast<double>(couplings.beta());
 }
@@ -74,7 +82,7 @@ double SumProduct<R>::forward(const Chain<R>& chain, const Couplings<R>& couplin
 template <class R>
 void SumProduct<R>::backward(R weight, R* unary) {
   backward_.resize(forward_.size());
-  sum_kernels<R>(logs_).backward(pass(), weight, unary);
+  sum_kernels<R>(chain_.histories, logs_).backward(pass(), weight, unary);
   backward_done_ = true;
 }
 
@@ -82,9 +90,9 @@ template <class R>
 void SumProduct<R>::marginals(R weight, const ChainParts<R>& parts) {
   if (chain_.length() == 0) return;
   backward(weight, parts.unary.data);
-  scratch_.resize(static_cast<std::size_t>(chain_.labels() * couplings_->stride()));
+  scratch_.resize(static_cast<std::size_t>(couplings_->states() * couplings_->stride()));
   if (chain_.length() > 1) {
-    sum_kernels<R>(logs_).pairs(pass(), weight, parts.pairwise.data, scratch_.data());
+    sum_kernels<R>(chain_.histories, logs_).pairs(pass(), weight, parts.pairwise.data, scratch_.data());
   }
 }
 
@@ -94,24 +102,32 @@ void SumProduct<R>::unary_marginals(Table<R> out) {
 }
 
 template <class R>
-void SumProduct<R>::sample(Rng& rng, std::span<Label> y) const {
+void SumProduct<R>::sample(Rng& rng, std::span<Label> y) {
   const Index K = chain_.labels(), S = couplings_->stride();
+  State after = 0;
   for (Index t = chain_.length() - 1; t >= 0; --t) {
-    const R* alpha = &forward_[t * S];
+    const R* alpha = &forward_[t * couplings_->state_stride()];
+    states_.clear(), terms_.clear();
+    const auto add = [&](State s, double term) { states_.push_back(s), terms_.push_back(term); };
     if (t + 1 == chain_.length()) {
-      y[t] =
-          draw(rng, K, [&](Index i) { return logs_ ? std::exp(static_cast<double>(alpha[i])) : alpha[i]; });
-      continue;
+      for (State s = 0; s < static_cast<State>(chain_.states()); ++s) add(s, static_cast<double>(alpha[s]));
+    } else {
+      // Down a column of the table, which plain chains also have as a row.
+      const bool plain = !chain_.histories;
+      const Index step = plain ? 1 : S;
+      const R* column = plain ? transposed() + table_at(t) * K * S + chain_.last(after) * S
+                              : tables() + table_at(t) * chain_.states() * S + chain_.last(after);
+      chain_.each_before(after, [&](State s) {
+        const double a = static_cast<double>(alpha[s]);
+        add(s, logs_ ? a + column[s * step] : a * column[s * step]);
+      });
     }
-    const Index table = chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t]);
-    const R* column = transposed() + (table * K + y[t + 1]) * S;
-    if (!logs_) {
-      y[t] = draw(rng, K, [&](Index i) { return static_cast<double>(alpha[i]) * column[i]; });
-      continue;
+    if (logs_) {
+      const double top = *std::max_element(terms_.begin(), terms_.end());
+      for (double& x : terms_) x = std::exp(x - top);
     }
-    double top = -kInfinity<double>;
-    for (Index i = 0; i < K; ++i) top = std::max(top, static_cast<double>(alpha[i]) + column[i]);
-    y[t] = draw(rng, K, [&](Index i) { return std::exp(static_cast<double>(alpha[i]) + column[i] - top); });
+    after = states_[draw(rng, terms_)];
+    y[t] = chain_.last(after);
   }
 }
 
@@ -122,9 +138,28 @@ double SumProduct<R>::probability(Index begin, Table<const std::uint8_t> allowed
     scratch_.resize(static_cast<std::size_t>(chain_.unary.size()));
     backward(R(1), scratch_.data());
   }
-  message_.resize(static_cast<std::size_t>(chain_.labels())), next_.resize(message_.size());
+  message_.resize(static_cast<std::size_t>(chain_.states())), next_.resize(message_.size());
   const double p = logs_ ? log_probability(begin, allowed) : scaled_probability(begin, allowed);
   return std::clamp(p, 0.0, 1.0);
+}
+
+// p(y_t = the end of s, y_{t+1} = l, ...) / forward[t][s] for one history s at t and label l, in the domain
+// at hand: what the backward pass knows of the labels after the window.
+template <class R>
+double SumProduct<R>::after(Index t, State s, Label l) const {
+  const Index K = couplings_->states(), S = couplings_->stride();
+  const double coupling = static_cast<double>(tables()[(table_at(t) * K + s) * S + l]);
+  if (!chain_.histories) {
+    const double later = static_cast<double>(backward_[t * S + l]);
+    return logs_ ? coupling + later : coupling * later;
+  }
+  const State next = chain_.next(s, l);
+  const Index Q = couplings_->state_stride();
+  const double factor = static_cast<double>(factor_[(t + 1) * S + l]),
+               beta = static_cast<double>(backward_[(t + 1) * Q + next]),
+               norm = static_cast<double>(norm_[t]);
+  if (logs_) return coupling + factor + beta - norm;
+  return forward_[(t + 1) * Q + next] > 0 ? coupling * factor * beta * norm : 0;
 }
 
 // Forward rows are normalised, backward rows carry 1 / Z, so the masked message ends in the probability
@@ -132,62 +167,61 @@ double SumProduct<R>::probability(Index begin, Table<const std::uint8_t> allowed
 template <class R>
 double SumProduct<R>::scaled_probability(Index begin, Table<const std::uint8_t> allowed) {
   const Index K = chain_.labels(), S = couplings_->stride(), end = begin + allowed.rows;
-  auto table = [&](Index t) {
-    return tables() + (chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t])) * K * S;
-  };
-  for (Index i = 0; i < K; ++i)
-    message_[i] = allowed[0][i] ? static_cast<double>(forward_[begin * S + i]) : 0.0;
+  const auto states = static_cast<State>(chain_.states());
+  for (State s = 0; s < states; ++s) {
+    const R alpha = forward_[begin * couplings_->state_stride() + s];
+    message_[s] = allowed[0][chain_.last(s)] ? static_cast<double>(alpha) : 0.0;
+  }
   for (Index t = begin + 1; t < end; ++t) {
     std::fill(next_.begin(), next_.end(), 0.0);
-    for (Index i = 0; i < K; ++i) {
-      if (message_[i] == 0) continue;
-      for (Index j = 0; j < K; ++j) next_[j] += message_[i] * table(t - 1)[i * S + j];
+    for (State s = 0; s < states; ++s) {
+      if (message_[s] == 0) continue;
+      const R* row = tables() + (table_at(t - 1) * couplings_->states() + s) * S;
+      for (Label l = 0; l < static_cast<Label>(K); ++l) next_[chain_.next(s, l)] += message_[s] * row[l];
     }
-    for (Index j = 0; j < K; ++j) {
-      message_[j] = allowed[t - begin][j] ? next_[j] * factor_[t * S + j] / scale_[t] : 0.0;
+    for (State s = 0; s < states; ++s) {
+      const Label l = chain_.last(s);
+      message_[s] = allowed[t - begin][l] ? next_[s] * factor_[t * S + l] / scale_[t] : 0.0;
     }
   }
   double total = 0;
-  for (Index i = 0; i < K; ++i) {
-    double after = 1;
-    if (end < chain_.length()) {
-      after = 0;
-      for (Index j = 0; j < K; ++j) {
-        after += static_cast<double>(table(end - 1)[i * S + j]) * backward_[(end - 1) * S + j];
-      }
-    }
-    total += message_[i] * after;
+  for (State s = 0; s < states; ++s) {
+    double later = end < chain_.length() ? 0 : 1;
+    for (Label l = 0; l < static_cast<Label>(K) && end < chain_.length(); ++l) later += after(end - 1, s, l);
+    total += message_[s] * later;
   }
   return total;
 }
 
 template <class R>
 double SumProduct<R>::log_probability(Index begin, Table<const std::uint8_t> allowed) {
-  const Index K = chain_.labels(), S = couplings_->stride(), T = chain_.length(), end = begin + allowed.rows;
+  const Index S = couplings_->stride(), Q = couplings_->state_stride(), T = chain_.length(),
+              end = begin + allowed.rows;
+  const auto states = static_cast<State>(chain_.states());
   constexpr double kNever = -kInfinity<double>;
-  auto table = [&](Index t) {
-    return tables() + (chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t])) * K * S;
-  };
-  terms_.resize(static_cast<std::size_t>(K));
-  for (Index i = 0; i < K; ++i)
-    message_[i] = allowed[0][i] ? static_cast<double>(forward_[begin * S + i]) : kNever;
+  for (State s = 0; s < states; ++s)
+    message_[s] = allowed[0][chain_.last(s)] ? static_cast<double>(forward_[begin * Q + s]) : kNever;
   for (Index t = begin + 1; t < end; ++t) {
-    for (Index j = 0; j < K; ++j) {
-      for (Index i = 0; i < K; ++i) terms_[i] = message_[i] + table(t - 1)[i * S + j];
-      next_[j] = allowed[t - begin][j] ? log_sum(terms_) + factor_[t * S + j] - scale_[t] : kNever;
+    for (State s = 0; s < states; ++s) {
+      const Label l = chain_.last(s);
+      const R* column = tables() + table_at(t - 1) * couplings_->states() * S + l;
+      terms_.clear();
+      chain_.each_before(s, [&](State before) { terms_.push_back(message_[before] + column[before * S]); });
+      next_[s] = allowed[t - begin][l] && !terms_.empty() ? log_sum(terms_) + factor_[t * S + l] - scale_[t]
+                                                          : kNever;
     }
     std::swap(message_, next_);
   }
   if (end < T) {
-    for (Index i = 0; i < K; ++i) {
-      for (Index j = 0; j < K; ++j) {
-        terms_[j] = static_cast<double>(table(end - 1)[i * S + j]) + backward_[(end - 1) * S + j];
-      }
-      message_[i] += log_sum(terms_);
+    for (State s = 0; s < states; ++s) {
+      terms_.clear();
+      for (Label l = 0; l < static_cast<Label>(chain_.labels()); ++l) terms_.push_back(after(end - 1, s, l));
+      message_[s] += log_sum(terms_);
     }
     return std::exp(log_sum(message_));
   }
-  for (Index i = 0; i < K; ++i) terms_[i] = static_cast<double>(forward_[(T - 1) * S + i]);
+  terms_.clear();
+  for (State s = 0; s < states; ++s) terms_.push_back(static_cast<double>(forward_[(T - 1) * Q + s]));
   return std::exp(log_sum(message_) - log_sum(terms_));
 }
 

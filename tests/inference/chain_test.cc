@@ -37,6 +37,17 @@ std::vector<RandomChainOptions> small_shapes() {
                                                                 {2, 70}}) {
           shapes.push_back({T, K, tables, scale, forbid, forbid});
         }
+        for (auto [T, K, contexts] : std::vector<std::tuple<Index, Index, Index>>{{0, 2, 3},
+                                                                                  {1, 3, 4},
+                                                                                  {2, 3, 5},
+                                                                                  {5, 2, 2},
+                                                                                  {6, 2, 7},
+                                                                                  {6, 2, 20},
+                                                                                  {5, 3, 9},
+                                                                                  {4, 5, 40},
+                                                                                  {3, 9, 50}}) {
+          shapes.push_back({T, K, tables, scale, forbid, forbid, contexts});
+        }
       }
     }
   }
@@ -157,12 +168,14 @@ TEMPLATE_TEST_CASE("sums agree with enumeration at any beta", "[inference][kerne
       TableBuffer<double> pairwise(chain.pairwise.rows, chain.pairwise.columns);
       for (const auto& l : all) {
         const double p = std::exp(beta * (f - l.energy));
+        State history = 0;
         for (Index t = 0; t < chain.length(); ++t) {
           unary[t][l.y[t]] += p;
           if (t > 0) {
             const Index table = chain.which.empty() ? 0 : static_cast<Index>(chain.which[t - 1]);
-            pairwise[table][l.y[t - 1] * chain.labels() + l.y[t]] += p;
+            pairwise[table][history * chain.labels() + l.y[t]] += p;
           }
+          history = t > 0 ? chain.next(history, l.y[t]) : chain.start(l.y[t]);
         }
       }
       // A probability's error is beta times that of an energy.
@@ -196,12 +209,12 @@ TEMPLATE_TEST_CASE("samples follow the distribution", "[inference]", float, doub
   using R = TestType;
   Rng rng(10);
   for (double forbid : {0.0, 0.2}) {  // the scaled and the log domain
-    for (Index tables : {1, 2}) {
+    for (auto [tables, contexts] : std::vector<std::pair<Index, Index>>{{1, 0}, {2, 0}, {1, 5}, {2, 9}}) {
       OwnedChain<R> owned;
       double f = kInfinity<double>;
       std::vector<Labelling> all;
       while (!(f < kInfinity<double>)) {
-        owned = random_chain<R>(rng, {3, 3, tables, 1, 0, forbid});
+        owned = random_chain<R>(rng, {3, 3, tables, 1, 0, forbid, contexts});
         all = enumerate(owned.view());
         f = free_energy_of(all, 0.7, [](auto&) { return true; });
       }

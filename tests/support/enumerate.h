@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "thalweg/core/random.h"
@@ -48,15 +49,29 @@ template <class R>
 struct OwnedChain {
   TableBuffer<R> unary, pairwise;
   std::vector<std::uint32_t> which;
+  std::shared_ptr<const Histories> histories;
 
-  Chain<R> view() const { return {unary, pairwise, which}; }
+  Chain<R> view() const { return {unary, pairwise, which, histories.get()}; }
 };
 
 struct RandomChainOptions {
   Index length = 4, labels = 3, tables = 1;  ///< several tables: chosen per position
   double scale = 1;                          ///< energies are normal times this
   double forbid_labels = 0, forbid_pairs = 0;
+  Index contexts = 0;  ///< at most so many: a chain of higher order
 };
+
+/// Random contexts: each one label more than a label or an earlier one.
+inline std::vector<Histories::Context> random_contexts(Rng& rng, Index K, Index count) {
+  std::vector<Histories::Context> contexts;
+  for (Index c = 0; c < count; ++c) {
+    const auto known = static_cast<std::uint64_t>(K) + contexts.size();
+    const Histories::Context made{static_cast<std::uint32_t>(rng.below(known)),
+                                  static_cast<Label>(rng.below(static_cast<std::uint64_t>(K)))};
+    if (std::find(contexts.begin(), contexts.end(), made) == contexts.end()) contexts.push_back(made);
+  }
+  return contexts;
+}
 
 template <class R>
 OwnedChain<R> random_chain(Rng& rng, const RandomChainOptions& o) {
@@ -67,7 +82,10 @@ OwnedChain<R> random_chain(Rng& rng, const RandomChainOptions& o) {
     }
   };
   fill(c.unary.resize(o.length, o.labels), o.forbid_labels);
-  fill(c.pairwise.resize(o.tables, o.labels * o.labels), o.forbid_pairs);
+  if (o.contexts > 0)
+    c.histories = std::make_shared<Histories>(o.labels, random_contexts(rng, o.labels, o.contexts));
+  const Index rows = c.histories ? c.histories->states() : o.labels;
+  fill(c.pairwise.resize(o.tables, rows * o.labels), o.forbid_pairs);
   if (o.tables > 1) {
     for (Index t = 0; t + 1 < o.length; ++t) {
       c.which.push_back(static_cast<std::uint32_t>(rng.below(static_cast<std::uint64_t>(o.tables))));

@@ -3,6 +3,9 @@
 ///
 ///     E(y) = sum_t unary[t][y_t] + sum_t pairwise[which[t]][y_t * K + y_{t+1}]
 ///
+/// In a chain of higher order the coupling looks back further: `y_t * K` is `h_t * K` then, with h_t the
+/// history of labels up to t (energy/histories.h), and tables have S rows, one for every history.
+///
 /// A chain is a topology over tables; it knows nothing of where the numbers came from. Everything here is a
 /// view: cheap to copy, owning nothing. Energies are finite or `+infinity` (forbidden), never NaN or
 /// `-infinity`.
@@ -16,6 +19,7 @@
 #include <span>
 
 #include "thalweg/core/types.h"
+#include "thalweg/energy/histories.h"
 
 namespace thalweg {
 
@@ -25,13 +29,27 @@ struct Chain {
   using Scalar = R;
 
   Table<const R> unary;     ///< [T x K]
-  Table<const R> pairwise;  ///< [P x K*K]; entry i*K + j couples label i with label j one position later
+  Table<const R> pairwise;  ///< [P x S*K]; entry i*K + j couples history i with label j one position later
   std::span<const std::uint32_t>
       which;  ///< [T-1] row of `pairwise` between t and t+1; empty: row 0 everywhere
+  const Histories* histories = nullptr;  ///< null: the label before is all that counts, and S = K
 
   Index length() const { return unary.rows; }
   Index labels() const { return unary.columns; }
-  /// The [K x K] table between t and t+1. @pre 0 <= t < length() - 1
+  Index states() const { return histories ? histories->states() : labels(); }
+  State start(Label l) const { return histories ? histories->start(l) : l; }
+  State next(State s, Label l) const { return histories ? histories->next(s, l) : l; }
+  Label last(State s) const { return histories ? histories->last(s) : s; }
+  /// Calls f(s) for every history s that may stand before `after`, in ascending order.
+  template <class F>
+  void each_before(State after, F f) const {
+    if (histories) {
+      for (State s : histories->before(after)) f(s);
+    } else {
+      for (State s = 0; s < static_cast<State>(labels()); ++s) f(s);
+    }
+  }
+  /// The [S x K] table between t and t+1. @pre 0 <= t < length() - 1
   const R* coupling(Index t) const { return pairwise[which.empty() ? 0 : static_cast<Index>(which[t])]; }
 };
 
@@ -39,7 +57,7 @@ struct Chain {
 template <class R>
 struct ChainParts {
   Table<R> unary;     ///< [T x K]; belongs to the sequence, so operations assign it
-  Table<R> pairwise;  ///< [P x K*K]; shared between sequences, so operations add to it
+  Table<R> pairwise;  ///< [P x S*K]; shared between sequences, so operations add to it
   std::span<const std::uint32_t> which;
 
   R* coupling(Index t) const { return pairwise[which.empty() ? 0 : static_cast<Index>(which[t])]; }
@@ -61,16 +79,18 @@ using Parts = typename PartsOf<S>::type;
 template <class R>
 struct ChainBlock {
   Table<const R> unary;                  ///< [positions x K]
-  Table<const R> pairwise;               ///< [P x K*K]
+  Table<const R> pairwise;               ///< [P x S*K]
   std::span<const std::uint32_t> which;  ///< [positions] or empty
   std::span<const Index> sequences;      ///< [N + 1]; the first entry is where row 0 of `unary` stands
+  const Histories* histories = nullptr;
 
   Index size() const { return static_cast<Index>(sequences.size()) - 1; }
   Chain<R> operator[](Index n) const {
     const Index begin = sequences[n] - sequences[0], length = sequences[n + 1] - sequences[n];
     return {
         unary.slice(begin, length), pairwise,
-        which.empty() || length == 0 ? std::span<const std::uint32_t>{} : which.subspan(begin, length - 1)};
+        which.empty() || length == 0 ? std::span<const std::uint32_t>{} : which.subspan(begin, length - 1),
+        histories};
   }
 };
 
@@ -78,9 +98,11 @@ struct ChainBlock {
 template <class R>
 double energy(const Chain<R>& chain, std::span<const Label> y) {
   double total = 0;
+  State history = 0;
   for (Index t = 0; t < chain.length(); ++t) {
     total += chain.unary[t][y[t]];
-    if (t > 0) total += chain.coupling(t - 1)[y[t - 1] * chain.labels() + y[t]];
+    if (t > 0) total += chain.coupling(t - 1)[history * chain.labels() + y[t]];
+    history = t > 0 ? chain.next(history, y[t]) : chain.start(y[t]);
   }
   return total;
 }
@@ -88,9 +110,11 @@ double energy(const Chain<R>& chain, std::span<const Label> y) {
 /// Adds `weight` at every part that y touches. O(T).
 template <class R>
 void add_answer(const Chain<R>& chain, std::span<const Label> y, R weight, const ChainParts<R>& parts) {
+  State history = 0;
   for (Index t = 0; t < chain.length(); ++t) {
     parts.unary[t][y[t]] += weight;
-    if (t > 0) parts.coupling(t - 1)[y[t - 1] * chain.labels() + y[t]] += weight;
+    if (t > 0) parts.coupling(t - 1)[history * chain.labels() + y[t]] += weight;
+    history = t > 0 ? chain.next(history, y[t]) : chain.start(y[t]);
   }
 }
 
@@ -103,7 +127,7 @@ Chain<R> restrict(const Chain<R>& chain, Table<const std::uint8_t> allowed, Tabl
   for (Index i = 0; i < unary.size(); ++i) {
     unary.data[i] = allowed.data[i] ? chain.unary.data[i] : kInfinity<R>;
   }
-  return {unary, chain.pairwise, chain.which};
+  return {unary, chain.pairwise, chain.which, chain.histories};
 }
 
 /// The chain of E(y) - sum_t cost[t][y_t]: its minimum is the most offending answer of margin rescaling, its
@@ -113,7 +137,7 @@ template <class R>
 Chain<R> augment(const Chain<R>& chain, Table<const R> cost, TableBuffer<R>& storage) {
   Table<R> unary = storage.resize(chain.length(), chain.labels());
   for (Index i = 0; i < unary.size(); ++i) unary.data[i] = chain.unary.data[i] - cost.data[i];
-  return {unary, chain.pairwise, chain.which};
+  return {unary, chain.pairwise, chain.which, chain.histories};
 }
 
 }  // namespace thalweg

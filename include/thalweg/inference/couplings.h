@@ -6,11 +6,13 @@
 
 #include "thalweg/core/export.h"
 #include "thalweg/core/types.h"
+#include "thalweg/energy/histories.h"
 
 namespace thalweg {
 
-/// Padded copies of P tables [K x K] in both orientations; for sums at one beta, exponentiated. After
-/// `prepare_*` it is const and may be shared between threads. O(P K^2) time and memory.
+/// Padded copies of P tables [K x K] in both orientations, or of [S x K] in one where chains have histories;
+/// for sums at one beta, exponentiated. After `prepare_*` it is const and may be shared between threads. O(P
+/// S K) time and memory.
 ///
 /// Sums run on rows of probabilities, rescaled at each position. Let r be the largest beta-scaled spread of a
 /// table. Two labels at one position differ in their messages by at most exp(r), so a probability that
@@ -19,22 +21,25 @@ namespace thalweg {
 ///
 /// Beyond, and with forbidden pairs, nothing bounds what an underflow is worth, so the forward pass checks at
 /// every position that each probability is either a true zero or far from underflow (`Checked`; the bound
-/// stands in lib/inference/chain_kernels.inl). The rare sequence that fails, by energies some sixty (six
-/// hundred) over beta apart, is done again in rows of logarithms, exact for any energies at about ten times
-/// the cost.
+/// stands in lib/inference/chain_kernels.inl), as it does with histories. The rare sequence that fails, by
+/// energies some sixty (six hundred) over beta apart, is done again in rows of logarithms, exact for any
+/// energies at about ten times the cost.
 template <class R>
 class THALWEG_EXPORT Couplings {
  public:
   enum class Domain { Minima, Scaled, Checked };
 
-  /// For minimisation. @pre pairwise is [P x K*K]; P may be 0 for chains of at most one position.
-  void prepare_minima(Table<const R> pairwise, Index labels);
-  /// For sums at inverse temperature `beta`. @pre beta > 0
-  void prepare_sums(Table<const R> pairwise, Index labels, R beta);
+  /// For minimisation. @pre pairwise is [P x S*K]; P may be 0 for chains of at most one position. `histories`
+  /// outlive the use of this.
+  void prepare_minima(Table<const R> pairwise, Index labels, const Histories* histories = nullptr);
+  /// For sums at inverse temperature `beta`. @pre beta > 0, and as above
+  void prepare_sums(Table<const R> pairwise, Index labels, R beta, const Histories* histories = nullptr);
 
   Domain domain() const { return domain_; }
   Index labels() const { return labels_; }
-  Index stride() const { return stride_; }
+  Index stride() const { return stride_; }              ///< of the rows of tables
+  Index states() const { return rows_; }                ///< rows of a table: S, or K
+  Index state_stride() const { return state_stride_; }  ///< of the rows of the recursions
   R beta() const { return beta_; }
   const R* tables() const { return tables_.data(); }
   const R* transposed() const { return transposed_.data(); }
@@ -43,12 +48,13 @@ class THALWEG_EXPORT Couplings {
   const R* log_transposed() const { return log_transposed_.data(); }
 
  private:
-  void resize(Table<const R> pairwise, Index labels);
+  void resize(Table<const R> pairwise, Index labels, const Histories* histories);
   void copy(Table<const R> pairwise, R factor, R fill, std::vector<R>& tables,
             std::vector<R>& transposed) const;
 
   Domain domain_ = Domain::Minima;
-  Index labels_ = 0, stride_ = 0;
+  Index labels_ = 0, stride_ = 0, rows_ = 0, state_stride_ = 0;
+  bool both_ = true;  // orientations
   R beta_ = 1;
   std::vector<R> tables_, transposed_, log_tables_, log_transposed_;
   std::vector<double> offsets_;

@@ -37,20 +37,20 @@ class THALWEG_EXPORT MinSum {
   void min_marginals(const Chain<R>& chain, const Couplings<R>& couplings, Table<R> out);
 
  private:
-  // A labelling not yet written out: that of `parent` after `at`, `label` there, and the lowest prefix
-  // before.
+  // A labelling not yet written out: that of `parent` after `at`, `history` there, and the lowest prefix
+  // before. Labellings are written as their histories while they are found.
   struct Branch {
     double energy;
     Index parent, at;
-    Label label;
+    State history;
   };
 
   void forward(const Chain<R>& chain, const Couplings<R>& couplings);
   double prefix_base(Index t) const;
-  void trace(const Chain<R>& chain, Index t, std::span<Label> y) const;
-  bool finish(const Chain<R>& chain, std::span<Label> y) const;
-  void price(const Chain<R>& chain, Index t, const Label* next);
-  void branch(const Chain<R>& chain, std::span<const Label> y, Index parent, Index last, std::size_t keep);
+  void trace(const Chain<R>& chain, Index t, std::span<State> h) const;
+  bool finish(const Chain<R>& chain, std::span<State> h) const;
+  void price(const Chain<R>& chain, Index t, const State* next);
+  void branch(const Chain<R>& chain, std::span<const State> h, Index parent, Index last, std::size_t keep);
 
   Index stride_ = 0;
   std::vector<R> forward_, backward_, row_, prices_;

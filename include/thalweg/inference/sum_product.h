@@ -37,7 +37,7 @@ class THALWEG_EXPORT SumProduct {
   void unary_marginals(Table<R> out);
 
   /// Draws y [T] from p exactly, from the end of the chain to its start. O(T K).
-  void sample(Rng& rng, std::span<Label> y) const;
+  void sample(Rng& rng, std::span<Label> y);
 
   /// p(y_t is allowed for every t of the window that starts at `begin`); row s of `allowed` [window x K]
   /// speaks of position begin + s. The probability of a labelled span, say, with the position after it held
@@ -49,6 +49,8 @@ class THALWEG_EXPORT SumProduct {
   const R* tables() const { return logs_ ? couplings_->log_tables() : couplings_->tables(); }
   const R* transposed() const { return logs_ ? couplings_->log_transposed() : couplings_->transposed(); }
   detail::ChainPass<R> pass();
+  Index table_at(Index t) const { return chain_.which.empty() ? 0 : static_cast<Index>(chain_.which[t]); }
+  double after(Index t, State s, Label l) const;
   double scaled_probability(Index begin, Table<const std::uint8_t> allowed);
   double log_probability(Index begin, Table<const std::uint8_t> allowed);
 
@@ -56,7 +58,9 @@ class THALWEG_EXPORT SumProduct {
   const Couplings<R>* couplings_ = nullptr;
   bool backward_done_ = false, logs_ = false;
   std::vector<R> forward_, factor_, backward_, scale_, scratch_;
+  std::vector<R> norm_, row_;  // of chains with histories
   std::vector<double> message_, next_, terms_;
+  std::vector<State> states_;
 };
 
 }  // namespace thalweg
