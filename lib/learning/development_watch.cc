@@ -1,0 +1,61 @@
+#include "learning/development_watch.h"
+
+#include <string_view>
+
+#include "thalweg/core/parallel.h"
+
+namespace thalweg {
+
+DevelopmentWatch::DevelopmentWatch(const Model& model, const DevelopmentSet* set, const TrainOptions& options)
+    : set_(set), patience_(options.patience), threads_(options.threads), chain_(model) {}
+
+bool DevelopmentWatch::look(std::span<const double> weights, TrainProgress& progress) {
+  if (!set_) return true;
+  chain_.assign(weights);
+  decode();
+  SpanScore spans;
+  LabelScore tokens;
+  score(spans, tokens);
+  progress.dev_f1 = spans.overall().f1(), progress.dev_accuracy = tokens.accuracy();
+  // Without spans there is accuracy to watch.
+  const double quality = spans.overall().gold > 0 ? progress.dev_f1 : progress.dev_accuracy;
+  if (quality > best_)
+    best_ = quality, best_f1_ = progress.dev_f1, best_iteration_ = progress.iteration,
+    best_weights_.assign(weights.begin(), weights.end());
+  return progress.iteration - best_iteration_ < patience_;
+}
+
+void DevelopmentWatch::decode() {
+  const Dataset& data = set_->data;
+  const Index K = chain_.labels();
+  const bool shared = chain_.shares_pairwise();
+  couplings_.resize(shared ? 1 : static_cast<std::size_t>(threads_));
+  if (shared) couplings_[0].prepare_minima(chain_.pairwise(), K);
+  predicted_.resize(static_cast<std::size_t>(data.positions()));
+  minima_.resize(static_cast<std::size_t>(threads_)), energies_.resize(minima_.size());
+  parallel_chunks(data.size(), 32, threads_, [&](Index begin, Index end, int slot) {
+    const ChainBlock<float> chains = energies_[slot].of(chain_, data, begin, end);
+    Couplings<float>& couplings = couplings_[shared ? 0 : slot];
+    if (!shared) couplings.prepare_minima(chains.pairwise, K);
+    for (Index n = begin; n < end; ++n) {
+      const Chain<float> chain = chains[n - begin];
+      minima_[slot].minimize(chain, couplings,
+                             std::span(predicted_).subspan(data.sequences[n], chain.length()));
+    }
+  });
+}
+
+void DevelopmentWatch::score(SpanScore& spans, LabelScore& tokens) {
+  const Dataset& data = set_->data;
+  std::vector<std::string_view> gold, guess;
+  for (Index n = 0; n < data.size(); ++n) {
+    gold.clear(), guess.clear();
+    for (Index p = data.sequences[n]; p < data.sequences[n + 1]; ++p) {
+      gold.push_back(set_->labels.name(data.labels[p]));
+      guess.push_back(set_->labels.name(predicted_[p]));
+    }
+    spans.add(gold, guess), tokens.add(gold, guess);
+  }
+}
+
+}  // namespace thalweg

@@ -1,0 +1,91 @@
+#include "learning/solver_choice.h"
+
+#include <cmath>
+#include <string>
+
+#include "thalweg/core/error.h"
+#include "thalweg/learning/exponentiated_gradient.h"
+
+namespace thalweg {
+namespace {
+
+void require(bool holds, const char* option, double value, const char* constraint, const char* mend) {
+  if (holds) return;
+  std::string shown = std::to_string(value);
+  shown.erase(shown.find_last_not_of('0') + 1);
+  if (shown.back() == '.') shown.pop_back();
+  throw OptionError(option, "is " + shown + ", must be " + constraint, mend);
+}
+
+// Whether the likelihood has a dual that fits into memory.
+bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
+  constexpr double kMostBytes = 4e9;
+  return o.c2 > 0 && o.c1 == 0 && !o.init && model.pairs.features() == 0 && model.vector_columns == 0 &&
+         ExponentiatedGradient::bytes(model, data) <= kMostBytes;
+}
+
+}  // namespace
+
+const char* name(Solver solver) {
+  switch (solver) {
+    case Solver::ExponentiatedGradient:
+      return "eg";
+    case Solver::Lbfgs:
+      return "lbfgs";
+    case Solver::Averaged:
+      return "averaged";
+    case Solver::PassiveAggressive:
+      return "pa";
+    default:
+      return "auto";
+  }
+}
+
+void validate(const TrainOptions& o) {
+  require(o.c2 >= 0 && std::isfinite(o.c2), "c2", o.c2, "finite and >= 0", "1 is the usual start");
+  require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and >= 0", "0 turns it off");
+  require(o.gap >= 0 && std::isfinite(o.gap), "gap", o.gap, "finite and >= 0", "1e-5 is the default");
+  require(o.aggressiveness > 0 && std::isfinite(o.aggressiveness), "aggressiveness", o.aggressiveness,
+          "finite and > 0", "1 is the default");
+  require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
+          "0 takes the solver's own");
+  require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
+  require(o.memory >= 1, "memory", static_cast<double>(o.memory), ">= 1", "6 is the default");
+  require(o.threads >= 1, "threads", o.threads, ">= 1", "1 is the default");
+  if (const auto* likelihood = std::get_if<LikelihoodLoss>(&o.loss)) {
+    require(likelihood->beta > 0 && std::isfinite(likelihood->beta), "beta", likelihood->beta,
+            "finite and > 0", "1 is the plain likelihood");
+  } else if (o.c1 > 0) {
+    throw OptionError("c1", "the perceptron has no regulariser", "leave it out");
+  }
+}
+
+Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions& o) {
+  const bool perceptron = std::holds_alternative<PerceptronLoss>(o.loss);
+  if (o.solver == Solver::Auto) {
+    if (perceptron) return Solver::Averaged;
+    return has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
+  }
+  const bool online = o.solver == Solver::Averaged || o.solver == Solver::PassiveAggressive;
+  if (perceptron && !online) {
+    throw OptionError("solver",
+                      std::string(name(o.solver)) + " needs a smooth loss and the perceptron's has kinks",
+                      "leave --solver out");
+  }
+  if (o.solver == Solver::ExponentiatedGradient && model.pairs.features() > 0) {
+    throw OptionError("solver", "eg does not offer transitions that depend on the input", "use lbfgs");
+  }
+  if (o.solver == Solver::ExponentiatedGradient && model.vector_columns > 0)
+    throw OptionError("solver", "eg does not offer vectors", "use lbfgs");
+  if (o.solver == Solver::ExponentiatedGradient && (o.c1 > 0 || !(o.c2 > 0) || o.init)) {
+    throw OptionError("solver", "the dual that eg climbs is there for c2 > 0, c1 = 0 and a start at 0 alone",
+                      "use lbfgs");
+  }
+  if (!perceptron && online) {
+    throw OptionError("solver", std::string(name(o.solver)) + " learns from mistakes, not from a likelihood",
+                      "use --loss perceptron");
+  }
+  return o.solver;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,149 @@
+#include "learning/solver_runs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "thalweg/learning/batch_objective.h"
+#include "thalweg/learning/exponentiated_gradient.h"
+#include "thalweg/learning/online_learner.h"
+#include "thalweg/optimization/lbfgs.h"
+
+namespace thalweg {
+namespace {
+
+// Passes over the dual after which the problem is so nearly unregularised that L-BFGS gets on faster.
+constexpr Index kDualPasses = 60;
+constexpr Index kOnlinePasses = 10;
+
+LbfgsOptions settings_of(const TrainOptions& options) {
+  LbfgsOptions settings;
+  // Float tables of exponentials, shared by all positions, round coherently: up to 1e-7 an occurrence of a
+  // label pair.
+  settings.objective_noise = 1e-6;
+  settings.c1 = options.c1, settings.threads = options.threads, settings.memory = options.memory;
+  if (options.iterations > 0) settings.max_iterations = options.iterations;
+  return settings;
+}
+
+// Exponentiated gradient with its certificate. The primal costs half a pass, so it is evaluated only when the
+// rise of the dual lets the gap be small enough.
+class DualClimb {
+ public:
+  explicit DualClimb(const Run& run)
+      : run_(run),
+        attributes_(fold(run.data.attributes, run.model.attributes, run.model.featurizer.templates())),
+        chain_(run.model, &attributes_),
+        learner_(run.model, run.data, std::get<LikelihoodLoss>(run.options.loss), run.options.c2,
+                 run.options.seed) {}
+
+  void pass(Index pass, bool last) {
+    const double rise = learner_.pass(), tolerance = run_.options.gap * std::abs(learner_.dual());
+    TrainProgress progress;
+    progress.iteration = progress.evaluations = run_.summary.iterations = run_.summary.evaluations = pass;
+    progress.objective = std::numeric_limits<double>::quiet_NaN(), progress.dual = learner_.dual();
+    progress.active = static_cast<Index>(run_.model.weights.size());
+    certified_ = last || gap_by_rise_ * rise <= tolerance;
+    if (certified_) {
+      const double gap = certify();
+      progress.objective = run_.summary.objective, progress.dual = run_.summary.dual;
+      if (rise > 0) gap_by_rise_ = gap / rise;
+      if (gap <= tolerance) run_.summary.stopped = "the gap to the optimum is small enough";
+    } else {
+      learner_.weights(run_.model.weights);
+    }
+    run_.report(progress, run_.model.weights);
+  }
+
+  void finish() {
+    if (!certified_) certify();
+  }
+
+ private:
+  double certify() {
+    const int threads = run_.options.threads;
+    learner_.refresh(chain_, run_.model.weights, threads);
+    chain_.assign(run_.model.weights, threads);
+    run_.summary.objective = learner_.primal(chain_, threads), run_.summary.dual = learner_.dual();
+    return run_.summary.objective - run_.summary.dual;
+  }
+
+  const Run& run_;
+  const FoldedAttributes attributes_;
+  LinearChain chain_;  // over all of the data
+  ExponentiatedGradient learner_;
+  double gap_by_rise_ = 2;  // at the last evaluation; it changes slowly
+  bool certified_ = false;
+};
+
+}  // namespace
+
+bool Run::report(TrainProgress& progress, std::span<const double> weights) const {
+  progress.seconds = clock.seconds();
+  if (!watch.look(weights, progress)) summary.stopped = "nothing better on the development set";
+  if (callback && !callback(progress)) summary.stopped = "asked to";
+  return summary.stopped.empty();
+}
+
+void run_lbfgs(const Run& run) {
+  TrainSummary& summary = run.summary;
+  summary.used = Solver::Lbfgs;
+  const Index before = summary.iterations;
+  const FoldedAttributes attributes =
+      fold(run.data.attributes, run.model.attributes, run.model.featurizer.templates());
+  LinearChain chain(run.model, &attributes);
+  BatchObjective objective(chain, run.data, run.options.loss, run.options.c2, run.options.threads);
+  const LbfgsOptions settings = settings_of(run.options);
+  Forecast forecast(settings.period, settings.delta);
+  const LbfgsSummary done =
+      minimize_lbfgs(std::ref(objective), run.model.weights, settings, [&](const LbfgsProgress& p) {
+        TrainProgress progress;
+        progress.iteration = before + p.iteration, progress.evaluations = before + p.evaluations;
+        progress.objective = p.objective, progress.gradient_norm = p.gradient_norm;
+        progress.active = p.nonzeros;
+        progress.remaining = forecast.remaining(p.objective, run.clock.seconds());
+        return run.report(progress, p.x);
+      });
+  summary.objective = done.objective, summary.gradient_norm = done.gradient_norm;
+  summary.iterations = before + done.iterations, summary.evaluations = before + done.evaluations;
+  if (summary.stopped.empty()) summary.stopped = describe(done.stop);
+}
+
+void run_exponentiated_gradient(const Run& run) {
+  const TrainOptions& options = run.options;
+  {
+    DualClimb climb(run);
+    const Index passes = options.iterations > 0 ? options.iterations : kDualPasses;
+    for (Index pass = 1; pass <= passes && run.summary.stopped.empty(); ++pass)
+      climb.pass(pass, pass == passes);
+    climb.finish();
+  }
+  if (!run.summary.stopped.empty()) return;
+  if (options.solver == Solver::Auto && options.iterations == 0) return run_lbfgs(run);
+  run.summary.stopped = "all passes made";
+}
+
+void run_online(const Run& run) {
+  TrainSummary& summary = run.summary;
+  std::vector<double>& weights = run.model.weights;
+  OnlineLearner learner(run.model, run.data,
+                        {.passive_aggressive = summary.used == Solver::PassiveAggressive,
+                         .aggressiveness = run.options.aggressiveness,
+                         .seed = run.options.seed});
+  const Index passes = run.options.iterations > 0 ? run.options.iterations : kOnlinePasses;
+  for (Index pass = 1; pass <= passes && summary.stopped.empty(); ++pass) {
+    const Index wrong = learner.pass();
+    weights = learner.average();
+    TrainProgress progress;
+    progress.iteration = progress.evaluations = summary.iterations = summary.evaluations = pass;
+    progress.objective = summary.objective = static_cast<double>(wrong);
+    progress.active =
+        static_cast<Index>(std::count_if(weights.begin(), weights.end(), [](double w) { return w != 0; }));
+    progress.remaining = run.clock.seconds() * static_cast<double>(passes - pass) / static_cast<double>(pass);
+    run.report(progress, weights);
+    if (wrong == 0 && summary.stopped.empty()) summary.stopped = "no mistake in a pass";
+  }
+  if (summary.stopped.empty()) summary.stopped = "all passes made";
+}
+
+}  // namespace thalweg

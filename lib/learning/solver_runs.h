@@ -1,0 +1,39 @@
+/// @file
+/// A training under way: the iterations of each solver, each of which the callback and the development set
+/// see.
+#pragma once
+
+#include <span>
+
+#include "learning/development_watch.h"
+#include "learning/forecast.h"
+#include "thalweg/features/dataset.h"
+#include "thalweg/learning/train.h"
+#include "thalweg/model/linear_chain.h"
+
+namespace thalweg {
+
+/// What the solvers share. They leave the last weights in the model, and in the summary what is theirs to
+/// say.
+struct Run {
+  Model& model;
+  const Dataset& data;
+  const TrainOptions& options;
+  const TrainCallback& callback;
+  DevelopmentWatch& watch;
+  const Clock& clock;
+  TrainSummary& summary;
+
+  /// Shows an iteration to whoever watches; the summary then says whether they want no more, and why.
+  /// @return whether to go on
+  bool report(TrainProgress& progress, std::span<const double> weights) const;
+};
+
+/// From the weights of the model, after whatever iterations have been made.
+void run_lbfgs(const Run& run);
+/// Passes over the dual; Solver::Auto goes on with L-BFGS where they do not get there.
+void run_exponentiated_gradient(const Run& run);
+/// Passes of the averaged perceptron, or of passive-aggressive steps.
+void run_online(const Run& run);
+
+}  // namespace thalweg
