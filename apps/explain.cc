@@ -71,12 +71,19 @@ std::string arrow(const std::vector<std::string>& labels) {
 std::string attribute_of(const Tagger& tagger, const Factor& factor) {
   if (factor.kind == Factor::Kind::Transition) return "";
   const Model& model = tagger.model();
+  if (factor.kind == Factor::Kind::Context) {
+    std::vector<std::string_view> labels;
+    for (Label l : spell(model.contexts, factor.attribute, tagger.labels()))
+      labels.push_back(tagger.label(l));
+    return fmt::format("{}", fmt::join(labels, " "));
+  }
   const bool pair = factor.kind == Factor::Kind::Pair;
   return std::string((pair ? model.pair_attributes : model.attributes).name(factor.attribute));
 }
 
 std::string name_of(const Tagger& tagger, const Factor& factor) {
   std::string name = factor.kind == Factor::Kind::Transition ? "transition" : attribute_of(tagger, factor);
+  if (factor.kind == Factor::Kind::Context) name = "after " + name;
   if (factor.value != 1) name += fmt::format(" × {:.4g}", factor.value);
   return name;
 }
@@ -223,6 +230,8 @@ const char* kind_of(const Factor& f) {
       return "transition";
     case Factor::Kind::Pair:
       return "pair";
+    case Factor::Kind::Context:
+      return "context";
   }
   return "";
 }

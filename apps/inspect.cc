@@ -93,6 +93,14 @@ void run(const Options& o) {
       [&](auto b) { return model.pair_attributes.name(b); },
       [&](Label pair) { return fmt::format("{} > {}", label(pair / K), label(pair % K)); },
       [&](auto, Label pair) { return asked(pair / K) || asked(pair % K); });
+  const auto contexts = telling(
+      model, model.contexts.next, model.first_context_weight(), o.top,
+      [&](auto c) {
+        std::vector<std::string_view> names;
+        for (Label l : spell(model.contexts, c, K)) names.push_back(label(l));
+        return fmt::format("{}", fmt::join(names, " "));
+      },
+      label, [&](auto c, Label to) { return asked(to) || asked(model.contexts.strings[c].last); });
   std::vector<std::string> labels;
   for (std::uint32_t l = 0; l < model.labels.size(); ++l) labels.emplace_back(model.labels.name(l));
   const std::string templates = model.featurizer.has_templates() ? model.featurizer.templates().text() : "";
@@ -108,7 +116,8 @@ void run(const Options& o) {
                                    model.featurizer.boundary() == Boundary::Marks ? "marks" : "none"},
                                   {"top_features", objects(states, "attribute", "label")},
                                   {"top_transitions", objects(transitions, "from", "to")},
-                                  {"top_pairs", objects(pairs, "attribute", "labels")}}
+                                  {"top_pairs", objects(pairs, "attribute", "labels")},
+                                  {"top_contexts", objects(contexts, "labels", "next")}}
                .dump()
         << "\n";
   } else {
@@ -127,6 +136,10 @@ void run(const Options& o) {
       out.print("{} attributes of pairs, {} weights for (attribute, label, label)\n",
                 model.pair_attributes.size(), model.pairs.features());
     }
+    if (!model.contexts.empty()) {
+      out.print("{} strings of labels, {} weights for (labels, label)\n", model.contexts.strings.size(),
+                model.contexts.next.features());
+    }
     if (!templates.empty()) {
       out.print("{} templates, boundary {}\n", model.featurizer.templates().templates().size(),
                 model.featurizer.boundary() == Boundary::Marks ? "marks" : "none");
@@ -138,6 +151,10 @@ void run(const Options& o) {
     if (model.pairs.features() > 0) {
       head("most telling transitions that depend on the input");
       out << feature_table(pairs, "attribute", "labels", palette);
+    }
+    if (!model.contexts.empty()) {
+      head("most telling strings of labels (and the label after them)");
+      out << feature_table(contexts, "labels", "next", palette);
     }
   }
   out.flush();
@@ -163,7 +180,7 @@ void add_inspect(CLI::App& program) {
   app->add_option("--label", o->label, "Features and transitions of this label only");
   app->add_flag("--json", o->json,
                 "One object: labels, attributes, features, templates, boundary, top_features, "
-                "top_transitions, top_pairs");
+                "top_transitions, top_pairs, top_contexts");
   app->callback([o] { run(*o); });
 }
 

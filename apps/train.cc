@@ -28,7 +28,7 @@ struct Options {
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
   double beta = 1, gap = 1e-5, aggressiveness = 1;
-  Index iterations = 0, min_count = 1, patience = 20, memory = 6;
+  Index iterations = 0, min_count = 1, patience = 20, memory = 6, order = 1;
   bool all_features = false, json = false;
   Boundary boundary = Boundary::Marks;
   Format format = Format::Columns;
@@ -74,7 +74,7 @@ TrainOptions train_options(const Options& o, Index sentences) {
   if (o.lambda) t.c2 = static_cast<double>(sentences) * *o.lambda / 2;
   t.gap = o.gap, t.aggressiveness = o.aggressiveness, t.iterations = o.iterations, t.patience = o.patience,
   t.memory = o.memory;
-  t.all_features = o.all_features;
+  t.all_features = o.all_features, t.order = o.order;
   t.threads = o.threads, t.seed = o.seed;
   return t;
 }
@@ -276,6 +276,11 @@ void add_train(CLI::App& program) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"observed", false}, {"all", true}}))
       ->default_str("observed")
       ->option_text("observed|all [observed]");
+  app->add_option(
+         "--order", o->order,
+         "How many labels back a transition looks, 1 to 8: above 1 each string of labels seen before a "
+         "label has a weight of its own")
+      ->capture_default_str();
   app->add_option("--boundary", o->boundary,
                   "What templates read outside of a sentence. marks: _B-1, _B+1 and so on; "
                   "none: nothing, and first and last token carry __BOS__, __EOS__")

@@ -51,6 +51,17 @@ FeatureIndex feature_index(const ArrayFile& file, const std::string& name, Index
   return {{offsets.begin(), offsets.end()}, {labels.begin(), labels.end()}};
 }
 
+LabelContexts label_contexts(const ArrayFile& file, Index K) {
+  LabelContexts contexts;
+  const auto strings = file.array<std::uint32_t>("contexts");
+  check(!strings.empty() && strings.size() % 2 == 0, file, "contexts", "is no list of pairs");
+  for (std::size_t i = 0; i < strings.size(); i += 2)
+    contexts.strings.push_back({strings[i], strings[i + 1]});
+  check(Histories::valid(K, contexts.strings), file, "contexts", "is no trie of labels");
+  contexts.next = feature_index(file, "context-transitions", static_cast<Index>(contexts.strings.size()), K);
+  return contexts;
+}
+
 constexpr std::string_view kExactList = "gazetteer/", kLowerList = "gazetteer-lower/";
 
 Gazetteers gazetteers(const ArrayFile& file) {
@@ -121,6 +132,12 @@ auto with_writer(const Model& model, Finish finish) {
     add(writer, "pair-attributes", pair_attributes.arrays());
     add(writer, "pairs", model.pairs);
   }
+  std::vector<std::uint32_t> strings;
+  for (const auto& c : model.contexts.strings) strings.push_back(c.prefix), strings.push_back(c.last);
+  if (!model.contexts.empty()) {
+    writer.add("contexts", strings);
+    add(writer, "context-transitions", model.contexts.next);
+  }
   const std::vector<std::uint32_t> bits{static_cast<std::uint32_t>(model.featurizer.hash_bits())};
   if (bits[0] > 0) writer.add("hash-bits", bits);
   const std::vector<std::uint32_t> columns{static_cast<std::uint32_t>(model.vector_columns)};
@@ -158,6 +175,7 @@ Model load_model(ArrayFile opened) {
     model.pair_attributes = vocabulary(file, "pair-attributes");
     model.pairs = feature_index(file, "pairs", static_cast<Index>(model.pair_attributes.size()), K * K);
   }
+  if (file.find("contexts")) model.contexts = label_contexts(file, K);
   if (file.find("vector-columns")) {
     const auto columns = file.array<std::uint32_t>("vector-columns", {1})[0];
     check(columns >= 1 && columns <= kMaxVectorColumns, file, "vector-columns", "is out of range");

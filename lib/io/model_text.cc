@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <span>
 #include <utility>
@@ -53,7 +54,25 @@ void append_weights(const FeatureIndex& index, const Vocabulary& rows, bool keep
   }
 }
 
-// The three sections of weights. An attribute that is not written would lose its number.
+// A line is the length of the string, its labels, the next one, and the weight.
+void append_contexts(const Model& model, std::string& out) {
+  const Index K = static_cast<Index>(model.labels.size());
+  const double* weight = model.weights.data() + model.first_context_weight();
+  out += "\n[contexts]\n";
+  for (Index c = 0; c < model.contexts.next.rows(); ++c) {
+    std::string string;
+    const std::vector<Label> labels = spell(model.contexts, c, K);
+    string += std::to_string(labels.size());
+    for (Label l : labels) string += '\t', append_name(model.labels.name(l), string);
+    if (model.contexts.next.row(c).empty()) out += string + '\n';
+    for (Label next : model.contexts.next.row(c)) {
+      out += string + '\t', append_name(model.labels.name(next), out), out += '\t';
+      append_weight(*weight++, out), out += '\n';
+    }
+  }
+}
+
+// The sections of weights. An attribute that is not written would lose its number.
 void append_all_weights(const Model& model, std::string& out) {
   const std::span<const double> w(model.weights);
   const auto unary = static_cast<std::size_t>(model.emissions.features()),
@@ -64,10 +83,12 @@ void append_all_weights(const Model& model, std::string& out) {
   append_weights(model.transitions, model.labels, false, w.subspan(unary, pairwise), label, out);
   out += "\n[weights]\n";
   append_weights(model.emissions, model.attributes, true, w.first(unary), label, out);
-  if (model.pairs.rows() == 0) return;
-  const auto two_labels = [&](Label pair) { label(pair / K), out += '\t', label(pair % K); };
-  out += "\n[pairs]\n";
-  append_weights(model.pairs, model.pair_attributes, true, w.subspan(unary + pairwise), two_labels, out);
+  if (model.pairs.rows() > 0) {
+    const auto two_labels = [&](Label pair) { label(pair / K), out += '\t', label(pair % K); };
+    out += "\n[pairs]\n";
+    append_weights(model.pairs, model.pair_attributes, true, w.subspan(unary + pairwise), two_labels, out);
+  }
+  if (!model.contexts.empty()) append_contexts(model, out);
 }
 
 void append_lines(std::string_view text, std::string& out) {
@@ -97,6 +118,7 @@ class Reader {
     read_transitions();
     read_emissions();
     if (text_.line() == "[pairs]") read_pairs();
+    if (text_.line() == "[contexts]") read_contexts();
     enter("[end]");
     if (advance()) fail("there is something after [end]", "one model a file");
     return std::move(model_);
@@ -125,10 +147,11 @@ class Reader {
     if (text_.line().empty())
       fail("the text ends before " + std::string(head), "it was cut short: fetch or write it again");
     fail("expected " + std::string(head) + ", not " + quoted(text_.line()),
-         "the sections are boundary, templates, gazetteers, labels, transitions, weights, pairs, end");
+         "the sections are boundary, templates, gazetteers, labels, transitions, weights, pairs, contexts, "
+         "end");
   }
 
-  // Splits the line at its tabs, and says how many fields there are; those beyond the fourth are not kept.
+  // Splits the line at its tabs, and says how many fields there are; those beyond kMostFields are not kept.
   std::size_t split() {
     std::string_view rest = text_.line();
     for (std::size_t count = 0;; ++count) {
@@ -308,6 +331,46 @@ class Reader {
     model_.weights.insert(model_.weights.end(), weights.begin(), weights.end());
   }
 
+  // The number of the string in the fields, a new one where need be; all but its last label must have been
+  // listed.
+  std::uint32_t context(std::size_t length) {
+    std::uint32_t string = label(fields_[1]);
+    const auto K = static_cast<std::uint32_t>(model_.labels.size());
+    auto& strings = model_.contexts.strings;
+    for (std::size_t i = 2; i <= length; ++i) {
+      const auto [at, is_new] = contexts_.emplace(std::pair(string, label(fields_[i])),
+                                                  K + static_cast<std::uint32_t>(strings.size()));
+      if (is_new && i < length) fail("this string's beginning is not listed", "list shorter strings first");
+      if (is_new) strings.push_back({at->first.first, at->first.second});
+      string = at->second;
+    }
+    return string - K;
+  }
+
+  void read_contexts() {
+    std::vector<Entry> entries;
+    while (next_line()) {
+      const std::size_t fields = split();
+      std::size_t length = 0;
+      const auto [end, error] =
+          std::from_chars(fields_[0].data(), fields_[0].data() + fields_[0].size(), length);
+      if (error != std::errc() || end != fields_[0].data() + fields_[0].size() || length < 2 ||
+          length + 3 > kMostFields)
+        fail(quoted(fields_[0]) + " is no length of a string of labels", "write a number from 2 to 13");
+      if (fields == length + 1) {
+        context(length);
+        continue;
+      }
+      require(length + 3, fields,
+              "write LENGTH, so many labels, the next label and its weight, TABs between");
+      const std::uint32_t string = context(length);
+      entries.push_back({string, label(fields_[length + 1]), weight(fields_[length + 2]), text_.number()});
+    }
+    model_.contexts.next = index(entries, static_cast<std::uint32_t>(model_.contexts.strings.size()));
+    const std::vector<double> weights = weights_of(entries);
+    model_.weights.insert(model_.weights.end(), weights.begin(), weights.end());
+  }
+
   // Sorts the entries by row and label.
   FeatureIndex index(std::vector<Entry>& entries, std::uint32_t rows) const {
     std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
@@ -337,7 +400,9 @@ class Reader {
   TextReader text_;
   Model model_;
   std::vector<double> transition_weights_;
-  std::array<std::string_view, 4> fields_;
+  std::map<std::pair<std::uint32_t, Label>, std::uint32_t> contexts_;
+  static constexpr std::size_t kMostFields = 16;
+  std::array<std::string_view, kMostFields> fields_;
   std::string name_;
 };
 

@@ -38,7 +38,7 @@ BatchObjective::BatchObjective(LinearChain& model, const Dataset& data, Loss los
 }
 
 void BatchObjective::cut_blocks() {
-  const Index cells = model_.labels() * model_.labels();
+  const Index cells = model_.pairwise().columns;
   const Index positions = model_.shares_pairwise() ? kBlockPositions : kPairBlockPositions;
   PairTables pairs;
   blocks_.push_back(0);
@@ -55,7 +55,8 @@ void BatchObjective::cut_blocks() {
 double BatchObjective::run_block(Index block, Worker& worker, std::span<double> pairwise) {
   const Index first = blocks_[block], last = blocks_[block + 1];
   const ChainBlock<float> chains = worker.energies.of(model_, data_, first, last);
-  if (!model_.shares_pairwise()) prepare(loss_, chains.pairwise, model_.labels(), worker.couplings);
+  if (!model_.shares_pairwise())
+    prepare(loss_, chains.pairwise, model_.labels(), worker.couplings, model_.histories());
   const Table<float> gradient =
       worker.pairwise_gradient.resize(chains.pairwise.rows, chains.pairwise.columns);
   double value = 0;
@@ -81,7 +82,8 @@ double BatchObjective::run_chunk(Index chunk, Worker& worker) {
 
 double BatchObjective::operator()(std::span<const double> w, std::span<double> gradient) {
   model_.assign(w, threads_);
-  if (model_.shares_pairwise()) prepare(loss_, model_.pairwise(), model_.labels(), couplings_);
+  if (model_.shares_pairwise())
+    prepare(loss_, model_.pairwise(), model_.labels(), couplings_, model_.histories());
   for (Worker& worker : workers_)
     worker.operations.couplings = model_.shares_pairwise() ? &couplings_ : &worker.couplings;
   parallel_chunks(static_cast<Index>(values_.size()), 1, threads_,

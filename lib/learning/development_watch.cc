@@ -30,13 +30,13 @@ void DevelopmentWatch::decode() {
   const Index K = chain_.labels();
   const bool shared = chain_.shares_pairwise();
   couplings_.resize(shared ? 1 : static_cast<std::size_t>(threads_));
-  if (shared) couplings_[0].prepare_minima(chain_.pairwise(), K);
+  if (shared) couplings_[0].prepare_minima(chain_.pairwise(), K, chain_.histories());
   predicted_.resize(static_cast<std::size_t>(data.positions()));
   minima_.resize(static_cast<std::size_t>(threads_)), energies_.resize(minima_.size());
   parallel_chunks(data.size(), 32, threads_, [&](Index begin, Index end, int slot) {
     const ChainBlock<float> chains = energies_[slot].of(chain_, data, begin, end);
     Couplings<float>& couplings = couplings_[shared ? 0 : slot];
-    if (!shared) couplings.prepare_minima(chains.pairwise, K);
+    if (!shared) couplings.prepare_minima(chains.pairwise, K, chain_.histories());
     for (Index n = begin; n < end; ++n) {
       const Chain<float> chain = chains[n - begin];
       minima_[slot].minimize(chain, couplings,

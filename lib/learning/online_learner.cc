@@ -15,7 +15,7 @@ OnlineLearner::OnlineLearner(const Model& model, const Dataset& data, const Onli
       weighted_(model, data.attributes) {
   std::iota(order_.begin(), order_.end(), Index{0});
   weighted_.assign(std::vector<double>(static_cast<std::size_t>(weighted_.parameters()), 0.0));
-  couplings_.prepare_minima(current_.pairwise(), current_.labels());
+  couplings_.prepare_minima(current_.pairwise(), current_.labels(), current_.histories());
 }
 
 Index OnlineLearner::pass() {
@@ -24,7 +24,8 @@ Index OnlineLearner::pass() {
   for (Index n : order_) {
     const auto answer = data_.answer(n);
     const ChainBlock<float> chains = energies_.of(current_, data_, n, n + 1);
-    if (!current_.shares_pairwise()) couplings_.prepare_minima(chains.pairwise, current_.labels());
+    if (!current_.shares_pairwise())
+      couplings_.prepare_minima(chains.pairwise, current_.labels(), current_.histories());
     const Chain<float> chain = chains[0];
     labels_.resize(answer.size());
     const double lowest = minima_.minimize(chain, couplings_, labels_);
@@ -55,7 +56,8 @@ void OnlineLearner::update(const Chain<float>& chain, std::span<const Label> ans
     current_.descend(block, parts.unary, parts.pairwise, static_cast<float>(tau - 1));
   }
   weighted_.descend(block, parts.unary, parts.pairwise, static_cast<float>(step_ * tau));
-  if (current_.shares_pairwise()) couplings_.prepare_minima(current_.pairwise(), current_.labels());
+  if (current_.shares_pairwise())
+    couplings_.prepare_minima(current_.pairwise(), current_.labels(), current_.histories());
 }
 
 std::vector<double> OnlineLearner::average() const {

@@ -20,8 +20,8 @@ void require(bool holds, const char* option, double value, const char* constrain
 // Whether the likelihood has a dual that fits into memory.
 bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
   constexpr double kMostBytes = 4e9;
-  return o.c2 > 0 && o.c1 == 0 && !o.init && model.pairs.features() == 0 && model.vector_columns == 0 &&
-         ExponentiatedGradient::bytes(model, data) <= kMostBytes;
+  return o.c2 > 0 && o.c1 == 0 && !o.init && model.pairs.features() == 0 && model.contexts.empty() &&
+         model.vector_columns == 0 && ExponentiatedGradient::bytes(model, data) <= kMostBytes;
 }
 
 }  // namespace
@@ -50,6 +50,8 @@ void validate(const TrainOptions& o) {
   require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
           "0 takes the solver's own");
   require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
+  require(o.order >= 1 && o.order <= TrainOptions::kMostOrder, "order", static_cast<double>(o.order),
+          "1 to 8", "2 is a chain of second order");
   require(o.memory >= 1, "memory", static_cast<double>(o.memory), ">= 1", "6 is the default");
   require(o.threads >= 1, "threads", o.threads, ">= 1", "1 is the default");
   if (const auto* likelihood = std::get_if<LikelihoodLoss>(&o.loss)) {
@@ -77,6 +79,8 @@ Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions
   }
   if (o.solver == Solver::ExponentiatedGradient && model.vector_columns > 0)
     throw OptionError("solver", "eg does not offer vectors", "use lbfgs");
+  if (o.solver == Solver::ExponentiatedGradient && !model.contexts.empty())
+    throw OptionError("solver", "eg does not offer chains of second order and beyond", "use lbfgs");
   if (o.solver == Solver::ExponentiatedGradient && (o.c1 > 0 || !(o.c2 > 0) || o.init)) {
     throw OptionError("solver", "the dual that eg climbs is there for c2 > 0, c1 = 0 and a start at 0 alone",
                       "use lbfgs");

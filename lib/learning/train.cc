@@ -35,6 +35,8 @@ void choose_features(Model& model, const Dataset& data, const TrainOptions& opti
                                              : observed_transitions(data, K);
   const Index B = static_cast<Index>(model.pair_attributes.size());
   model.pairs = options.all_features ? all_features(B, K * K) : observed_pairs(data, B, K);
+  model.contexts =
+      options.all_features ? all_contexts(options.order, K) : observed_contexts(data, options.order, K);
   model.vector_columns = data.vector_columns;
   if (options.init) {
     model.weights = weights_from(*options.init, model);

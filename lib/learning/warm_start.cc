@@ -1,7 +1,9 @@
 #include "learning/warm_start.h"
 
 #include <algorithm>
+#include <map>
 #include <span>
+#include <utility>
 
 namespace thalweg {
 namespace {
@@ -11,6 +13,27 @@ double weight_of(const FeatureIndex& index, std::uint32_t row, Label label, std:
   const auto labels = index.row(row);
   const auto at = std::lower_bound(labels.begin(), labels.end(), label);
   return at == labels.end() || *at != label ? 0 : weights[index.offsets[row] + (at - labels.begin())];
+}
+
+// Strings of labels by ours, from the shortest on: a string is there if what it begins with is. @param labels
+// of `init`, by ours
+void add_context_weights(const Model& init, const Model& model, std::span<const Label> labels,
+                         std::vector<double>& weights) {
+  const auto K = static_cast<std::uint32_t>(labels.size()),
+             init_K = static_cast<std::uint32_t>(init.labels.size());
+  std::map<std::pair<std::uint32_t, Label>, std::uint32_t> numbers;
+  for (std::uint32_t c = 0; c < init.contexts.strings.size(); ++c)
+    numbers.emplace(std::pair(init.contexts.strings[c].prefix, init.contexts.strings[c].last), init_K + c);
+  std::vector<std::uint32_t> strings(labels.begin(), labels.end());  // of `init`, by ours; labels first
+  const auto all = std::span(init.weights).subspan(static_cast<std::size_t>(init.first_context_weight()));
+  for (std::uint32_t c = 0; c < model.contexts.strings.size(); ++c) {
+    const auto& string = model.contexts.strings[c];
+    const auto found = numbers.find({strings[string.prefix], labels[string.last]});
+    strings.push_back(found == numbers.end() ? kNoLabel : found->second);
+    const std::uint32_t row = strings[K + c] == kNoLabel ? Vocabulary::kUnknown : strings[K + c] - init_K;
+    for (Label next : model.contexts.next.row(static_cast<Index>(c)))
+      weights.push_back(weight_of(init.contexts.next, row, labels[next], all));
+  }
 }
 
 }  // namespace
@@ -42,6 +65,7 @@ std::vector<double> weights_from(const Model& init, const Model& model) {
       weights.push_back(known ? weight_of(init.pairs, row, i * init_K + j, all.subspan(offset)) : 0);
     }
   }
+  add_context_weights(init, model, labels, weights);
   for (Index d = 0; d < model.vector_columns; ++d) {
     for (Label l : labels) {
       const bool known = d < init.vector_columns && l != kNoLabel;

@@ -1,6 +1,7 @@
 #include "thalweg/model/difference.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace thalweg {
 namespace {
@@ -33,6 +34,55 @@ void add_row(const SparseMatrix& rows, Index row, Factor::Kind kind, Index posit
   }
 }
 
+// Which contexts end at a position, from the shortest on, kept up from position to position.
+class EndingContexts {
+ public:
+  explicit EndingContexts(const Model& model) : K_(static_cast<std::uint32_t>(model.labels.size())) {
+    for (std::uint32_t c = 0; c < model.contexts.strings.size(); ++c) {
+      const auto& string = model.contexts.strings[c];
+      numbers_.emplace(key(string.prefix, string.last), c);
+    }
+  }
+  // `ending` are those of the position before, whose label was `before`.
+  void next(std::vector<std::uint32_t>& ending, Label before, Label label) const {
+    std::vector<std::uint32_t> longer;
+    const auto extend = [&](std::uint32_t prefix) {
+      const auto found = numbers_.find(key(prefix, label));
+      if (found != numbers_.end()) longer.push_back(found->second);
+    };
+    extend(before);
+    for (std::uint32_t c : ending) extend(K_ + c);
+    ending = longer;
+  }
+
+ private:
+  static std::uint64_t key(std::uint32_t prefix, Label last) { return std::uint64_t{prefix} << 32 | last; }
+  std::uint32_t K_;
+  std::unordered_map<std::uint64_t, std::uint32_t> numbers_;
+};
+
+void add_contexts(const Model& model, std::span<const Label> y, std::span<const Label> other,
+                  std::vector<Factor>& factors) {
+  const EndingContexts contexts(model);
+  const Weights weights{model.contexts.next, std::span(model.weights).subspan(model.first_context_weight())};
+  std::vector<std::uint32_t> ending, other_ending;
+  for (std::size_t t = 1; t + 1 < y.size(); ++t) {
+    contexts.next(ending, y[t - 1], y[t]), contexts.next(other_ending, other[t - 1], other[t]);
+    const auto has = [](const auto& list, std::uint32_t c) {
+      return std::find(list.begin(), list.end(), c) != list.end();
+    };
+    const auto add = [&](std::uint32_t c, bool here, bool there) {
+      keep({Factor::Kind::Context, static_cast<Index>(t), c, 1, here ? weights.of(c, y[t + 1]) : 0,
+            there ? weights.of(c, other[t + 1]) : 0},
+           factors);
+    };
+    for (std::uint32_t c : ending) add(c, true, has(other_ending, c));
+    for (std::uint32_t c : other_ending) {
+      if (!has(ending, c)) add(c, false, true);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Factor> difference(const Model& model, const Dataset& sentence, std::span<const Label> y,
@@ -57,6 +107,11 @@ std::vector<Factor> difference(const Model& model, const Dataset& sentence, std:
     if (!sentence.pairs.empty())
       add_row(sentence.pairs.rows(), sentence.pairs.which()[t], Factor::Kind::Pair, position, pairs,
               y[t] * K + y[t + 1], other[t] * K + other[t + 1], factors);
+  }
+  if (!model.contexts.empty()) {
+    add_contexts(model, y, other, factors);
+    std::stable_sort(factors.begin(), factors.end(),
+                     [](const Factor& a, const Factor& b) { return a.position < b.position; });
   }
   return factors;
 }

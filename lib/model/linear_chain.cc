@@ -21,6 +21,27 @@ FeatureIndex without_zeros(const FeatureIndex& index, std::span<const double> w,
   return out;
 }
 
+// Contexts that keep a weight, and those that longer ones begin with.
+void prune_contexts(const Model& model, std::span<const double> w, Model& out) {
+  std::vector<bool> used;
+  const FeatureIndex kept = without_zeros(model.contexts.next, w, out.weights, used);
+  const auto& strings = model.contexts.strings;
+  const auto K = static_cast<std::uint32_t>(model.labels.size());
+  for (std::size_t c = strings.size(); c-- > 0;) {
+    if (used[c] && strings[c].prefix >= K) used[strings[c].prefix - K] = true;
+  }
+  std::vector<std::uint32_t> number(strings.size());
+  for (std::size_t c = 0; c < strings.size(); ++c) {
+    if (!used[c]) continue;
+    const std::uint32_t prefix = strings[c].prefix;
+    number[c] = K + static_cast<std::uint32_t>(out.contexts.strings.size());
+    out.contexts.strings.push_back({prefix < K ? prefix : number[prefix - K], strings[c].last});
+    const auto row = kept.row(static_cast<Index>(c));
+    out.contexts.next.labels.insert(out.contexts.next.labels.end(), row.begin(), row.end());
+    out.contexts.next.offsets.push_back(static_cast<std::uint32_t>(out.contexts.next.labels.size()));
+  }
+}
+
 }  // namespace
 
 Model pruned(const Model& model) {
@@ -60,6 +81,7 @@ Model pruned(const Model& model) {
     out.pair_attributes.add(model.pair_attributes.name(static_cast<std::uint32_t>(b)));
     out.pairs.offsets.push_back(pairs.offsets[b + 1]);
   }
+  prune_contexts(model, w.subspan(model.first_context_weight()), out);
   out.vector_columns = model.vector_columns;
   const auto vectors = w.subspan(model.first_vector_weight());
   out.weights.insert(out.weights.end(), vectors.begin(), vectors.end());
@@ -78,6 +100,13 @@ LinearChain::LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissio
   first_pairwise_ = parameters_;
   place(pairwise_terms_, std::make_unique<Transitions>(model.transitions, labels_));
   if (!shares_pairwise_) place(pairwise_terms_, std::make_unique<PairLinear>(model.pairs, labels_));
+  if (!model.contexts.empty()) {
+    histories_ = std::make_unique<const Histories>(labels_, model.contexts.strings);
+    std::vector<State> rows;
+    for (Index c = 0; c < model.contexts.next.rows(); ++c) rows.push_back(histories_->of_context(c));
+    place(history_terms_,
+          std::make_unique<Transitions>(model.contexts.next, labels_, std::move(rows), histories_->states()));
+  }
   pairwise_parameters_ = parameters_ - first_pairwise_;
   if (model.vector_columns > 0)
     place(unary_terms_, std::make_unique<DenseLinear>(model.vector_columns, labels_));
@@ -91,21 +120,40 @@ void LinearChain::place(std::vector<Placed>& terms, std::unique_ptr<LinearTerm> 
 }
 
 void LinearChain::assign(std::span<const double> w, int threads) {
-  for (auto* terms : {&unary_terms_, &pairwise_terms_}) {
+  for (auto* terms : {&unary_terms_, &pairwise_terms_, &history_terms_}) {
     for (Placed& one : *terms) one.term->assign(w.subspan(one.at, one.term->parameters()), threads);
   }
   refresh_pairwise();
 }
 
-void LinearChain::refresh_pairwise() {
-  pairwise_.resize(1, labels_ * labels_);
-  if (!shares_pairwise_) return;
-  for (const Placed& one : pairwise_terms_) one.term->energies({}, pairwise_);
+// The tables of a block, whose rows are histories where there are such: a single label's row is that of the
+// pairwise terms.
+void LinearChain::add_pairs(const Block& block, Table<float> out, TableBuffer<float>& plain) const {
+  if (!histories_) {
+    for (const Placed& one : pairwise_terms_) one.term->energies(block, out);
+    return;
+  }
+  const Table<float> tables = plain.resize(out.rows, labels_ * labels_);
+  for (const Placed& one : pairwise_terms_) one.term->energies(block, tables);
+  for (const Placed& one : history_terms_) one.term->energies(block, out);
+  for (Index p = 0; p < out.rows; ++p) {
+    for (Index i = 0; i < labels_; ++i) {
+      const float* row = tables[p] + i * labels_;
+      std::copy(row, row + labels_, out[p] + histories_->start(static_cast<Label>(i)) * labels_);
+    }
+    histories_->add_suffixes(out[p], labels_);
+  }
 }
 
-void LinearChain::pairwise(const Block& block, TableBuffer<float>& storage) const {
-  const Table<float> tables = storage.resize(static_cast<Index>(block.tables.size()), labels_ * labels_);
-  for (const Placed& one : pairwise_terms_) one.term->energies(block, tables);
+void LinearChain::refresh_pairwise() {
+  const Index S = histories_ ? histories_->states() : labels_;
+  pairwise_.resize(1, S * labels_);
+  if (shares_pairwise_) add_pairs({}, pairwise_, plain_);
+}
+
+void LinearChain::pairwise(const Block& block, TableBuffer<float>& storage,
+                           TableBuffer<float>& scratch) const {
+  add_pairs(block, storage.resize(static_cast<Index>(block.tables.size()), pairwise_.columns()), scratch);
 }
 
 void LinearChain::unary(const Block& block, Table<float> out) const {
@@ -126,12 +174,35 @@ void LinearChain::pull_back_unary(const Block& block, Table<const float> gradien
     one.term->pull_back(block, gradient, into.subspan(one.at, one.term->parameters()), threads);
 }
 
+namespace {
+
+// The transpose of what LinearChain::add_pairs does with histories: what a history's row means for its
+// suffixes goes to them, and the rows of single labels to `plain`.
+void fold(const Histories& histories, Table<float> gradient, Table<float> plain) {
+  const Index K = histories.labels();
+  for (Index p = 0; p < gradient.rows; ++p) {
+    histories.add_to_suffixes(gradient[p], K);
+    for (Index i = 0; i < K; ++i) {
+      const float* row = gradient[p] + histories.start(static_cast<Label>(i)) * K;
+      std::copy(row, row + K, plain[p] + i * K);
+    }
+  }
+}
+
+}  // namespace
+
 void LinearChain::pull_back_pairwise(const Block& block, Table<const float> gradient,
                                      std::span<double> into) const {
-  for (const Placed& one : pairwise_terms_) {
-    const auto part = into.subspan(one.at - first_pairwise_, one.term->parameters());
-    one.term->pull_back(block, gradient, part, 1);
-  }
+  const auto pull_back = [&](const std::vector<Placed>& terms, Table<const float> part) {
+    for (const Placed& one : terms)
+      one.term->pull_back(block, part, into.subspan(one.at - first_pairwise_, one.term->parameters()), 1);
+  };
+  if (!histories_) return pull_back(pairwise_terms_, gradient);
+  TableBuffer<float> folded(gradient.rows, gradient.columns), plain(gradient.rows, labels_ * labels_);
+  std::copy_n(gradient.data, gradient.size(), folded[0]);
+  fold(*histories_, folded, plain);
+  pull_back(pairwise_terms_, plain.view());
+  pull_back(history_terms_, folded.view());
 }
 
 ChainBlock<float> ChainEnergies::of(const LinearChain& chain, const Dataset& data, Index first, Index last) {
@@ -139,24 +210,33 @@ ChainBlock<float> ChainEnergies::of(const LinearChain& chain, const Dataset& dat
             data.vector_table()};
   chain.unary(block_, unary_.resize(block_.positions(), chain.labels()));
   pairs_.clear();
-  if (chain.shares_pairwise()) return {unary_, chain.pairwise(), {}, block_.sequences};
+  if (chain.shares_pairwise()) return {unary_, chain.pairwise(), {}, block_.sequences, chain.histories()};
   for (Index n = first; n < last; ++n) pairs_.add(data, n);
   block_.pair_rows = &data.pairs.rows(), block_.tables = pairs_.tables();
-  chain.pairwise(block_, pairwise_);
-  return {unary_, pairwise_, pairs_.which(), block_.sequences};
+  chain.pairwise(block_, pairwise_, scratch_);
+  return {unary_, pairwise_, pairs_.which(), block_.sequences, chain.histories()};
 }
 
 double LinearChain::descend(const Block& block, Table<const float> unary_gradient,
                             Table<const float> pairwise_gradient, float step) {
   double grown = 0;
   for (Placed& one : unary_terms_) grown += one.term->descend(block, unary_gradient, step);
-  for (Placed& one : pairwise_terms_) grown += one.term->descend(block, pairwise_gradient, step);
+  if (histories_) {
+    TableBuffer<float> folded(pairwise_gradient.rows, pairwise_gradient.columns),
+        plain(pairwise_gradient.rows, labels_ * labels_);
+    std::copy_n(pairwise_gradient.data, pairwise_gradient.size(), folded[0]);
+    fold(*histories_, folded, plain);
+    for (Placed& one : pairwise_terms_) grown += one.term->descend(block, plain.view(), step);
+    for (Placed& one : history_terms_) grown += one.term->descend(block, folded.view(), step);
+  } else {
+    for (Placed& one : pairwise_terms_) grown += one.term->descend(block, pairwise_gradient, step);
+  }
   refresh_pairwise();
   return grown;
 }
 
 void LinearChain::weights(std::span<double> w) const {
-  for (const auto* terms : {&unary_terms_, &pairwise_terms_}) {
+  for (const auto* terms : {&unary_terms_, &pairwise_terms_, &history_terms_}) {
     for (const Placed& one : *terms) one.term->weights(w.subspan(one.at, one.term->parameters()));
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "model/dense_kernels.h"
 #include "model/sparse_kernels.h"
@@ -277,39 +278,40 @@ void DenseLinear::weights(std::span<double> w) const {
   }
 }
 
-void Transitions::energies(const Block&, Table<float> out) const {
-  for (Index table = 0; table < out.rows; ++table) {
-    for (Index i = 0; i < index_.rows(); ++i) {
-      for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
-        out[table][i * labels_ + index_.labels[f]] -= static_cast<float>(weights_[f]);
-      }
-    }
+Transitions::Transitions(const FeatureIndex& index, Index K) : Transitions(index, K, {}, K) {
+  rows_.resize(static_cast<std::size_t>(index.rows()));
+  std::iota(rows_.begin(), rows_.end(), State{0});
+}
+
+// Calls visit(feature, cell of a table).
+template <class Visit>
+void Transitions::for_each_cell(Visit visit) const {
+  for (Index i = 0; i < index_.rows(); ++i) {
+    for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f)
+      visit(f, rows_[i] * labels_ + index_.labels[f]);
   }
+}
+
+void Transitions::energies(const Block&, Table<float> out) const {
+  for (Index table = 0; table < out.rows; ++table)
+    for_each_cell([&](Index f, Index cell) { out[table][cell] -= static_cast<float>(weights_[f]); });
 }
 
 void Transitions::pull_back(const Block&, Table<const float> part_gradient, std::span<double> into,
                             int) const {
-  for (Index table = 0; table < part_gradient.rows; ++table) {
-    for (Index i = 0; i < index_.rows(); ++i) {
-      for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
-        into[f] -= static_cast<double>(part_gradient[table][i * labels_ + index_.labels[f]]);
-      }
-    }
-  }
+  for (Index table = 0; table < part_gradient.rows; ++table)
+    for_each_cell([&](Index f, Index cell) { into[f] -= static_cast<double>(part_gradient[table][cell]); });
 }
 
 double Transitions::descend(const Block&, Table<const float> part_gradient, float step) {
   double grown = 0;
-  for (Index i = 0; i < index_.rows(); ++i) {
-    for (Index f = index_.offsets[i]; f < static_cast<Index>(index_.offsets[i + 1]); ++f) {
-      double along = 0;
-      for (Index c = 0; c < part_gradient.rows; ++c)
-        along += static_cast<double>(part_gradient[c][i * labels_ + index_.labels[f]]);
-      const double by = static_cast<double>(step) * along;
-      grown += by * (2 * weights_[f] + by);
-      weights_[f] += by;
-    }
-  }
+  for_each_cell([&](Index f, Index cell) {
+    double along = 0;
+    for (Index c = 0; c < part_gradient.rows; ++c) along += static_cast<double>(part_gradient[c][cell]);
+    const double by = static_cast<double>(step) * along;
+    grown += by * (2 * weights_[f] + by);
+    weights_[f] += by;
+  });
   return grown;
 }
 

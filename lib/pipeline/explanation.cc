@@ -11,12 +11,18 @@ Table<const double> widened(Table<const float> from, TableBuffer<double>& to) {
   return to.view();
 }
 
-// Where the labellings differ around t. Beyond, where they agree once, they might as well agree for good: if
-// the runner-up still differs there it is by a tie.
-void settle(Explanation& e) {
+// Where the labellings differ around t. Beyond, where they agree for as long as a transition looks back, they
+// might as well agree for good: if the runner-up still differs there it is by a tie.
+void settle(Index order, Explanation& e) {
+  const Index T = std::ssize(e.best);
+  const auto differ = [&](Index t) { return e.best[t] != e.runner_up[t]; };
   e.begin = e.token, e.end = e.token + 1;
-  while (e.begin > 0 && e.best[e.begin - 1] != e.runner_up[e.begin - 1]) --e.begin;
-  while (e.end < std::ssize(e.best) && e.best[e.end] != e.runner_up[e.end]) ++e.end;
+  for (Index t = e.begin - 1; t >= std::max<Index>(0, e.begin - order); --t) {
+    if (differ(t)) e.begin = t;
+  }
+  for (Index t = e.end; t < std::min(T, e.end + order); ++t) {
+    if (differ(t)) e.end = t + 1;
+  }
   std::copy(e.best.begin(), e.best.begin() + e.begin, e.runner_up.begin());
   std::copy(e.best.begin() + e.end, e.best.end(), e.runner_up.begin() + e.end);
 }
@@ -45,7 +51,8 @@ void Explainer::read(const Sentence& sentence) {
     for (std::size_t t = 0; t < best_.size(); ++t)
       probabilities_[t] = static_cast<double>(marginals[static_cast<Index>(t)][best_[t]]);
   }
-  couplings_.prepare_minima(widened(decoder_.chain().pairwise, pairwise_), decoder_.chain().labels());
+  const Chain<float> chain = decoder_.chain();
+  couplings_.prepare_minima(widened(chain.pairwise, pairwise_), chain.labels(), chain.histories);
 }
 
 Explanation Explainer::explain(Index t, Label against) {
@@ -59,12 +66,12 @@ Explanation Explainer::explain(Index t, Label against) {
     if (against == kNoLabel ? l == best_[t] : l != against) unary_[t][l] = kInfinity<double>;
   }
   e.runner_up.resize(best_.size());
-  const Chain<double> others{unary_, pairwise_, chain.which};
+  const Chain<double> others{unary_, pairwise_, chain.which, chain.histories};
   if (!(minima_.minimize(others, couplings_, e.runner_up) < kInfinity<double>)) {
     e.runner_up.clear();
     return e;
   }
-  settle(e);
+  settle(order(tagger_.model().contexts, tagger_.labels()), e);
   e.margin = thalweg::energy<double>(others, e.runner_up) - e.energy;
   e.factors = difference(tagger_.model(), data_, e.best, e.runner_up);
   e.rounding = e.margin - total(e.factors);

@@ -13,8 +13,8 @@ struct Tagger::Parts {
   Couplings<float> minima, sums;
 
   explicit Parts(Model m) : model(std::move(m)), chain(model) {
-    minima.prepare_minima(chain.pairwise(), chain.labels());
-    sums.prepare_sums(chain.pairwise(), chain.labels(), 1.f);
+    minima.prepare_minima(chain.pairwise(), chain.labels(), chain.histories());
+    sums.prepare_sums(chain.pairwise(), chain.labels(), 1.f, chain.histories());
   }
 };
 
@@ -77,14 +77,14 @@ Chain<float> Decoder::chain() const { return chains_.sequences.empty() ? Chain<f
 
 const Couplings<float>& Decoder::for_minima() {
   if (tagger_.parts_->chain.shares_pairwise()) return tagger_.parts_->minima;
-  if (!minima_ready_) minima_couplings_.prepare_minima(chains_.pairwise, tagger_.labels());
+  if (!minima_ready_) minima_couplings_.prepare_minima(chains_.pairwise, tagger_.labels(), chains_.histories);
   minima_ready_ = true;
   return minima_couplings_;
 }
 
 const Couplings<float>& Decoder::for_sums() {
   if (tagger_.parts_->chain.shares_pairwise()) return tagger_.parts_->sums;
-  if (!sums_ready_) sums_couplings_.prepare_sums(chains_.pairwise, tagger_.labels(), 1.f);
+  if (!sums_ready_) sums_couplings_.prepare_sums(chains_.pairwise, tagger_.labels(), 1.f, chains_.histories);
   sums_ready_ = true;
   return sums_couplings_;
 }

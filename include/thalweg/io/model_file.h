@@ -37,7 +37,7 @@
 
 namespace thalweg {
 
-inline constexpr FileFormat kModelFormat{"thalweg model", 1, 1};
+inline constexpr FileFormat kModelFormat{"thalweg model", 1, 2};
 
 /// Writes the model whole or not at all. Weights are rounded to float, the precision that tagging works in.
 /// Same model, same bytes. @throws IoError

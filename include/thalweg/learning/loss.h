@@ -56,11 +56,12 @@ struct ChainOperations {
 
 /// Makes shared tables ready for what the loss will ask.
 template <class R>
-void prepare(const Loss& loss, Table<const R> pairwise, Index labels, Couplings<R>& couplings) {
+void prepare(const Loss& loss, Table<const R> pairwise, Index labels, Couplings<R>& couplings,
+             const Histories* histories = nullptr) {
   if (const auto* likelihood = std::get_if<LikelihoodLoss>(&loss)) {
-    couplings.prepare_sums(pairwise, labels, static_cast<R>(likelihood->beta));
+    couplings.prepare_sums(pairwise, labels, static_cast<R>(likelihood->beta), histories);
   } else {
-    couplings.prepare_minima(pairwise, labels);
+    couplings.prepare_minima(pairwise, labels, histories);
   }
 }
 

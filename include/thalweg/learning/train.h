@@ -49,6 +49,11 @@ struct TrainOptions {
   /// Every pair of attribute and label gets a weight, not only the pairs seen. A little better, several times
   /// larger.
   bool all_features = false;
+  /// How many labels back a transition looks, 1 to kMostOrder; 2 is a chain of second order. Each string of
+  /// labels seen before a label gets a weight (model/label_contexts.h). Lbfgs and the perceptron's two take
+  /// more than 1.
+  Index order = 1;
+  static constexpr Index kMostOrder = 8;
   /// With a development set: stop when this many iterations brought nothing better, and keep the best. >= 1
   Index patience = 20;
   /// Curvature pairs of L-BFGS, >= 1.

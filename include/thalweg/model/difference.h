@@ -23,19 +23,22 @@ struct Factor {
     Emission,    ///< an attribute of token `position` and the label there
     Transition,  ///< the labels of tokens `position` and `position + 1`
     Pair,        ///< an attribute of those two tokens and both their labels
+    Context,     ///< the labels up to token `position`, in a chain of higher order, and the label after
   };
   Kind kind;
   Index position;
-  std::uint32_t attribute;  ///< of an emission or a pair, in its vocabulary; otherwise Vocabulary::kUnknown
-  double value;             ///< how much of it there is: 1 but for attributes with values
-  double weight;            ///< with y; 0 where the model has none
-  double other_weight;      ///< with the other labelling
+  /// Of an emission or a pair, in its vocabulary; the number of a context; otherwise Vocabulary::kUnknown.
+  std::uint32_t attribute;
+  double value;         ///< how much of it there is: 1 but for attributes with values
+  double weight;        ///< with y; 0 where the model has none
+  double other_weight;  ///< with the other labelling
 
   /// The part of E(other) - E(y): above 0 it speaks for y, below 0 for the other.
   double difference() const { return value * (weight - other_weight); }
 };
 
-/// The factors in which y and `other` differ by anything but 0, by position: emissions, transition, pairs.
+/// The factors in which y and `other` differ by anything but 0, by position: emissions, transition, pairs,
+/// contexts.
 /// The differences sum to E(other) - E(y) up to the rounding of the chain's float tables. O(T + what
 /// differs).
 /// @param sentence one sequence, as look_up_sentence and look_up_pairs read it

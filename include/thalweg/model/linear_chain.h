@@ -2,8 +2,10 @@
 /// A linear-chain model: what turns text into labels, and the energies of its chain
 ///
 ///     E(x, y; w) = - sum_t sum_{a in x_t} w(a, y_t) - sum_t w(y_t, y_{t+1})
-///                  - sum_t sum_{b in x_t,t+1} w(b, y_t, y_{t+1}) - sum_t sum_d v_t[d] w(d, y_t)
+///                  - sum_t sum_{b in x_t,t+1} w(b, y_t, y_{t+1}) - sum_t sum_{c ends at t} w(c, y_{t+1})
+///                  - sum_t sum_d v_t[d] w(d, y_t)
 ///
+/// where c are strings of labels, in chains of second order and beyond;
 /// which with the likelihood is the conditional random field of Lafferty, McCallum and Pereira (2001).
 #pragma once
 
@@ -16,6 +18,7 @@
 #include "thalweg/model/energy_term.h"
 #include "thalweg/model/feature_index.h"
 #include "thalweg/model/folding.h"
+#include "thalweg/model/label_contexts.h"
 #include "thalweg/model/pair_tables.h"
 
 namespace thalweg {
@@ -27,16 +30,18 @@ struct Model {
   FeatureIndex emissions;       ///< [attributes x labels]
   FeatureIndex transitions;     ///< [labels x labels]
   FeatureIndex pairs;           ///< [pair attributes x label pairs], see observed_pairs
+  LabelContexts contexts;       ///< none in a chain of first order
   Index vector_columns = 0;     ///< numbers a token that go with it, each with a weight for each label
-  std::vector<double> weights;  ///< of emissions, transitions, pairs, and [vector_columns x labels]
+  std::vector<double> weights;  ///< of emissions, transitions, pairs, contexts, [vector_columns x labels]
   std::shared_ptr<const void> storage;  ///< what vocabularies that borrow their arrays stand on
 
   Index features() const {
     return first_vector_weight() + vector_columns * static_cast<Index>(labels.size());
   }
-  Index first_vector_weight() const {
+  Index first_context_weight() const {
     return emissions.features() + transitions.features() + pairs.features();
   }
+  Index first_vector_weight() const { return first_context_weight() + contexts.next.features(); }
 };
 
 /// The same model without the features of weight 0 and the attributes that had no other.
@@ -52,18 +57,21 @@ class THALWEG_EXPORT LinearChain {
   LinearChain(const Model& model, const SparseMatrix& rows);
 
   Index labels() const { return labels_; }
+  /// What the chain remembers; null in one of first order.
+  const Histories* histories() const { return histories_.get(); }
   Index parameters() const { return parameters_; }
 
   /// Takes over w, in the order of Model::weights.
   void assign(std::span<const double> w, int threads = 1);
   /// Unary energies of a block, assigned to `out` [positions x K].
   void unary(const Block& block, Table<float> out) const;
-  /// The pairwise table [1 x K*K] that all positions of all blocks share, where they do.
+  /// The pairwise table [1 x S*K] that all positions of all blocks share, where they do.
   Table<const float> pairwise() const { return pairwise_; }
   /// Whether they do: no weight depends on a pair's attributes.
   bool shares_pairwise() const { return shares_pairwise_; }
-  /// Assigns to `storage` a pairwise table for each of block.tables. O(tables (K^2 + their features))
-  void pairwise(const Block& block, TableBuffer<float>& storage) const;
+  /// Assigns to `storage` a pairwise table for each of block.tables; `scratch` is for chains with histories.
+  /// O(tables (S K + their features))
+  void pairwise(const Block& block, TableBuffer<float>& storage, TableBuffer<float>& scratch) const;
 
   /// Assigns to `into` [parameters()] the gradient with respect to w.
   void pull_back(const Block& block, Table<const float> unary_gradient, Table<const float> pairwise_gradient,
@@ -92,11 +100,14 @@ class THALWEG_EXPORT LinearChain {
   LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissions);
   void place(std::vector<Placed>& terms, std::unique_ptr<LinearTerm> term);
   void refresh_pairwise();
+  void add_pairs(const Block& block, Table<float> out, TableBuffer<float>& plain) const;
 
   Index labels_, parameters_ = 0, first_pairwise_ = 0, pairwise_parameters_ = 0;
   bool shares_pairwise_;
+  std::unique_ptr<const Histories> histories_;
   std::vector<Placed> unary_terms_, pairwise_terms_;
-  TableBuffer<float> pairwise_;
+  std::vector<Placed> history_terms_;  // over tables [S * K]; those of pairwise terms are [K * K]
+  TableBuffer<float> pairwise_, plain_;
 };
 
 /// The chains of one block after another, with their tables: scratch space of one thread.
@@ -115,7 +126,7 @@ class THALWEG_EXPORT ChainEnergies {
 
  private:
   Block block_{};
-  TableBuffer<float> unary_, pairwise_;
+  TableBuffer<float> unary_, pairwise_, scratch_;
   PairTables pairs_;
 };
 

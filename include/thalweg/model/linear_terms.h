@@ -9,6 +9,7 @@
 
 #include "thalweg/core/aligned.h"
 #include "thalweg/core/export.h"
+#include "thalweg/energy/histories.h"
 #include "thalweg/model/energy_term.h"
 #include "thalweg/model/feature_index.h"
 #include "thalweg/model/folding.h"
@@ -89,15 +90,19 @@ class THALWEG_EXPORT DenseLinear : public LinearTerm {
   std::vector<double> gradient_;
 };
 
-/// pairwise[.][i * K + j] = - w(i, j), the same for every table; pairs without a weight cost nothing.
+/// pairwise[.][rows[i] * K + j] = - w(i, j), the same for every table; pairs without a weight cost nothing.
 class THALWEG_EXPORT Transitions : public LinearTerm {
  public:
-  /// `index` must outlive the term.
-  Transitions(const FeatureIndex& index, Index K) : LinearTerm(index.features()), index_(index), labels_(K) {}
+  /// Row i of `index`, which must outlive the term, is row i of the tables [K * K].
+  Transitions(const FeatureIndex& index, Index K);
+  /// Row i is that of history rows[i] in tables [S * K]. What histories have of their suffixes is not in it
+  /// (Histories::add_suffixes).
+  Transitions(const FeatureIndex& index, Index K, std::vector<State> rows, Index S)
+      : LinearTerm(index.features()), index_(index), labels_(K), columns_(S * K), rows_(std::move(rows)) {}
 
   void assign(std::span<const double> w, int) override { weights_.assign(w.begin(), w.end()); }
   Shape shape(const Block& block) const override {
-    return {block.pair_rows ? static_cast<Index>(block.tables.size()) : 1, labels_ * labels_};
+    return {block.pair_rows ? static_cast<Index>(block.tables.size()) : 1, columns_};
   }
   void energies(const Block& block, Table<float> out) const override;
   void pull_back(const Block& block, Table<const float> part_gradient, std::span<double> into,
@@ -106,8 +111,12 @@ class THALWEG_EXPORT Transitions : public LinearTerm {
   void weights(std::span<double> w) const override { std::copy(weights_.begin(), weights_.end(), w.begin()); }
 
  private:
+  template <class Visit>
+  void for_each_cell(Visit visit) const;
+
   const FeatureIndex& index_;
-  Index labels_;
+  Index labels_, columns_;
+  std::vector<State> rows_;
   std::vector<double> weights_;
 };
 
