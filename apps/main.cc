@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 
+#include "checkpoints.h"
 #include "commands.h"
 #include "help.h"
 #include "thalweg/core/error.h"
@@ -23,7 +24,8 @@ constexpr const char* kIntroduction = R"(Energy-based labelling of sequences.
   thalweg train data/river-news/train.txt --dev data/river-news/dev.txt --model news.model
   thalweg tag data/river-news/test.txt --model news.model | thalweg evaluate
 
-Exit codes: 0 done; 1 bad input or an input/output failure; 2 wrong usage.)";
+Exit codes: 0 done; 1 bad input or an input/output failure; 2 wrong usage;
+130 interrupted (143 by SIGTERM).)";
 
 // The option or command of `app` that is nearest to what was typed, if it is near.
 std::string nearest(const CLI::App& app, const std::string& typed) {
@@ -100,6 +102,8 @@ void thalweg::app::add_format(CLI::App& command, Format& format) {
 int main(int argc, char** argv) {
   try {
     return run(argc, argv);
+  } catch (const app::Interrupted& interrupted) {
+    return 128 + interrupted.signal;
   } catch (const OptionError& error) {
     fmt::print(stderr, "thalweg: --{}\n", error.what());
     return kWrongUsage;

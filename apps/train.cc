@@ -1,47 +1,35 @@
 #include "thalweg/pipeline/train.h"
 
-#include <unistd.h>
-
-#include <atomic>
-#include <cmath>
-#include <csignal>
-#include <ctime>
-#include <fstream>
+#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 
+#include "checkpoints.h"
 #include "commands.h"
 #include "terminal.h"
 #include "thalweg/core/error.h"
 #include "thalweg/io/atomic_file.h"
 #include "thalweg/io/model_file.h"
+#include "training_log.h"
 
 namespace thalweg::app {
 namespace {
 
 struct Options {
-  std::string train, model, templates, dev, init, vectors, dev_vectors;
+  std::string train, model, templates, dev, init, vectors, dev_vectors, checkpoint;
   std::vector<std::string> gazetteers, lower_gazetteers;  // NAME=FILE
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
   double beta = 1, gap = 1e-5, aggressiveness = 1;
   Index iterations = 0, min_count = 1, patience = 20, memory = 6, order = 1;
-  bool all_features = false, json = false;
+  double checkpoint_every = 60;
+  bool all_features = false, json = false, resume = false;
   Boundary boundary = Boundary::Marks;
   Format format = Format::Columns;
   int threads = 1, hash_bits = 0;
   std::uint64_t seed = 1;
 };
-
-std::atomic<bool> interrupted{false};
-
-void on_interrupt(int) {
-  interrupted = true;
-  std::signal(SIGINT, SIG_DFL);  // a second Ctrl-C ends the program
-}
 
 std::string read_text(const std::string& path) {
   TextReader reader(path);
@@ -79,86 +67,21 @@ TrainOptions train_options(const Options& o, Index sentences) {
   return t;
 }
 
-std::string duration(double seconds) {
-  if (seconds < 100) return fmt::format("{:.1f}s", seconds);
-  const long s = std::lround(seconds);
-  return s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
-                  : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+// Where an unfinished training is kept; nowhere beside a model that is no file.
+std::string checkpoint_path(const Options& o) {
+  if (!o.checkpoint.empty()) return o.checkpoint;
+  const bool file = !std::filesystem::exists(o.model) || std::filesystem::is_regular_file(o.model);
+  if (!file && o.resume)
+    throw OptionError("resume", "a model that is no file has no checkpoint beside it",
+                      "name it: --checkpoint");
+  return file ? o.model + ".checkpoint" : "";
 }
 
-// Shows the iterations: a line that moves on a terminal, lines elsewhere, objects on standard output for
-// machines.
-class Log {
- public:
-  explicit Log(const Options& o) : json_(o.json), perceptron_(o.loss == "perceptron") {
-    if (is_terminal(STDERR_FILENO)) progress_ = std::make_unique<ProgressLine>();
-  }
-
-  void iteration(const TrainProgress& p) {
-    std::string line = fmt::format("[{:3}]", p.iteration);
-    if (perceptron_) {
-      line += fmt::format(" mistakes={:.0f}", p.objective);
-    } else if (std::isfinite(p.objective)) {
-      line += fmt::format(" obj={:.2f}", p.objective);
-      if (std::isfinite(p.dual)) line += fmt::format(" gap={:.3g}", p.objective - p.dual);
-    } else {
-      line += fmt::format(" obj>={:.2f}", p.dual);  // the dual bounds it from below
-    }
-    if (p.gradient_norm > 0) line += fmt::format(" |g|={:.3g}", p.gradient_norm);
-    line += fmt::format(" act={}", p.active);
-    if (p.dev_f1 >= 0) line += fmt::format(" dev={:.2f}%/{:.2f}", p.dev_accuracy, p.dev_f1);
-    line += fmt::format(" time={}", duration(p.seconds));
-    if (p.remaining >= 0) line += fmt::format(" eta={}", duration(p.remaining));
-    if (progress_) {
-      progress_->show(p.remaining < 0 ? 0 : p.seconds / (p.seconds + p.remaining + 1e-9), line);
-    } else {
-      fmt::print(stderr, "{}\n", line);
-    }
-    if (json_) object(p);
-  }
-
-  void end() { progress_.reset(); }
-
- private:
-  static void object(const TrainProgress& p) {
-    nlohmann::ordered_json o{{"iteration", p.iteration},         {"evaluations", p.evaluations},
-                             {"objective", p.objective},         {"active", p.active},
-                             {"gradient_norm", p.gradient_norm}, {"seconds", p.seconds}};
-    if (std::isfinite(p.dual)) o["dual"] = p.dual;
-    if (p.dev_f1 >= 0) o["dev_f1"] = p.dev_f1, o["dev_accuracy"] = p.dev_accuracy;
-    Output out;
-    out << o.dump() << "\n";
-    out.flush();
-  }
-
-  bool json_, perceptron_;
-  std::unique_ptr<ProgressLine> progress_;
-};
-
-void print_summary(const TrainSummary& s, double seconds) {
-  nlohmann::ordered_json summary{
-      {"objective", s.objective},
-      {"features", s.features},
-      {"attributes", s.attributes},
-      {"labels", s.labels},
-      {"sequences", s.sequences},
-      {"positions", s.positions},
-      {"evaluations", s.evaluations},
-      {"iterations", s.iterations},
-      {"gradient_norm", s.gradient_norm},
-      {"solver", name(s.used)},
-      {"best_iteration", s.best_iteration},
-      {"dev_f1", s.dev_f1 < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(s.dev_f1)},
-      {"seconds", seconds},
-      {"cpu_seconds", static_cast<double>(std::clock()) / CLOCKS_PER_SEC},
-      {"peak_bytes", peak_bytes()},
-      {"stopped", s.stopped}};
-  if (std::isfinite(s.dual)) {
-    summary["primal"] = s.objective, summary["dual"] = s.dual, summary["gap"] = s.objective - s.dual;
-  }
-  Output out;
-  out << summary.dump() << "\n";
-  out.flush();
+// The state to go on from, if that is wanted.
+std::optional<TrainState> take_up(const Options& o, const Checkpoints& checkpoints) {
+  if (o.resume) return checkpoints.load();
+  checkpoints.mention();
+  return std::nullopt;
 }
 
 void run(const Options& o) {
@@ -173,6 +96,7 @@ void run(const Options& o) {
   for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
   for (const auto& one : o.lower_gazetteers) features.gazetteers.push_back(read_gazetteer(one, true));
   { const AtomicFile probe(o.model); }  // a path that cannot be written shows now, not after the training
+  Checkpoints checkpoints(checkpoint_path(o), o.checkpoint_every);
   Examples examples = read_examples(o.train, features);
   std::optional<Model> init;
   TrainOptions options = train_options(o, examples.data.size());
@@ -182,16 +106,22 @@ void run(const Options& o) {
   fmt::print(stderr, "{} sentences, {} tokens, {} labels, {} attributes\n", examples.data.size(),
              examples.data.positions(), examples.model.labels.size(), examples.model.attributes.size());
 
-  Log log(o);
-  std::signal(SIGINT, on_interrupt);
+  const std::optional<TrainState> from = take_up(o, checkpoints);
+  if (from) options.resume = &*from;
+
+  TrainingLog log(o.json, o.loss == "perceptron");
+  const Interruption interruption;
+  bool kept = false;
   TrainSummary summary =
       train_model(examples.model, examples.data, dev ? &*dev : nullptr, options, [&](const TrainProgress& p) {
         log.iteration(p);
+        const bool interrupted = Interruption::signal() != 0;
+        if (interrupted) kept = checkpoints.keep(p);
+        if (!interrupted) checkpoints.iteration(p);
         return !interrupted;
       });
-  std::signal(SIGINT, SIG_DFL);
   log.end();
-  if (interrupted) summary.stopped = "interrupted";
+  if (summary.stopped == "asked to") summary.stopped = "interrupted";
   const Model model = pruned(examples.model);
   save_model(model, o.model);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -203,6 +133,9 @@ void run(const Options& o) {
   }
   fmt::print(stderr, "{}: {} of {} weights are not 0\n", o.model, model.features(), summary.features);
   if (o.json) print_summary(summary, seconds);
+  if (summary.stopped != "interrupted") return checkpoints.remove();
+  if (kept) fmt::print(stderr, "{}: the same command with --resume goes on from here\n", checkpoints.path());
+  throw Interrupted{Interruption::signal()};
 }
 
 constexpr const char* kHelp = R"(Learn to label sequences from examples.
@@ -301,6 +234,18 @@ void add_train(CLI::App& program) {
                   "With --dev: stop after so many iterations with nothing better, >= 1")
       ->capture_default_str();
   app->add_option("--init", o->init, "A model whose weights are the start");
+  app->add_option("--checkpoint", o->checkpoint,
+                  "Where a training is kept while it goes on, written whole or not at all and removed at its "
+                  "end [MODEL.checkpoint]");
+  app->add_option(
+         "--checkpoint-every", o->checkpoint_every,
+         "Seconds between two checkpoints, >= 0; they take a twentieth of the time at most. 0: after "
+         "every iteration. Ctrl-C ends a training after the iteration, with a checkpoint")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app->add_flag("--resume", o->resume,
+                "Go on from the checkpoint, if there is one; the model is then, bit for bit, that of a "
+                "training that was not interrupted. All but --threads must be as it was");
   app->add_option("--memory", o->memory, "Curvature pairs of lbfgs, >= 1")->capture_default_str();
   add_format(*app, o->format);
   app->add_option("--threads", o->threads,

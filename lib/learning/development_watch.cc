@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "learning/state_checks.h"
 #include "thalweg/core/parallel.h"
 
 namespace thalweg {
@@ -19,10 +20,15 @@ bool DevelopmentWatch::look(std::span<const double> weights, TrainProgress& prog
   progress.dev_f1 = spans.overall().f1(), progress.dev_accuracy = tokens.accuracy();
   // Without spans there is accuracy to watch.
   const double quality = spans.overall().gold > 0 ? progress.dev_f1 : progress.dev_accuracy;
-  if (quality > best_)
-    best_ = quality, best_f1_ = progress.dev_f1, best_iteration_ = progress.iteration,
-    best_weights_.assign(weights.begin(), weights.end());
-  return progress.iteration - best_iteration_ < patience_;
+  if (quality > state_.best)
+    state_ = {quality, progress.dev_f1, progress.iteration, {weights.begin(), weights.end()}};
+  return progress.iteration - state_.best_iteration < patience_;
+}
+
+void DevelopmentWatch::restore(const WatchState& state) {
+  if (state.best_iteration > 0)
+    require_size("state.watch.best_weights", state.best_weights.size(), chain_.parameters());
+  state_ = state;
 }
 
 void DevelopmentWatch::decode() {

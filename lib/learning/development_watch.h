@@ -21,10 +21,11 @@ class DevelopmentWatch {
   /// Writes the score into `progress`. False when there has been nothing better for too long.
   bool look(std::span<const double> weights, TrainProgress& progress);
 
-  bool active() const { return set_ != nullptr && best_iteration_ > 0; }
-  double best_f1() const { return best_f1_; }
-  Index best_iteration() const { return best_iteration_; }
-  const std::vector<double>& best_weights() const { return best_weights_; }
+  /// Whether there is an iteration to keep.
+  bool active() const { return set_ != nullptr && state_.best_iteration > 0; }
+  const WatchState& state() const { return state_; }
+  /// @throws InputError when there is another number of weights
+  void restore(const WatchState& state);
 
  private:
   void decode();
@@ -38,9 +39,7 @@ class DevelopmentWatch {
   std::vector<MinSum<float>> minima_;
   std::vector<ChainEnergies> energies_;
   std::vector<Label> predicted_;
-  double best_ = -1, best_f1_ = -1;
-  Index best_iteration_ = 0;
-  std::vector<double> best_weights_;
+  WatchState state_;
 };
 
 }  // namespace thalweg

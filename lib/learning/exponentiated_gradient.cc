@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "learning/state_checks.h"
 #include "thalweg/core/parallel.h"
 
 namespace thalweg {
@@ -184,6 +185,31 @@ void ExponentiatedGradient::refresh(const LinearChain& whole, std::span<double> 
     norm_ += x * x;
   }
   chain_.assign(w, threads);
+}
+
+ExponentiatedGradientState ExponentiatedGradient::state() const {
+  ExponentiatedGradientState state;
+  const Table<const float> theta = theta_.view(), pairs = theta_pairs_.view();
+  state.theta.assign(theta.data, theta.data + theta.size());
+  state.theta_pairs.assign(pairs.data, pairs.data + pairs.size());
+  state.eta = eta_, state.norm = norm_, state.order = order_, state.rng = rng_.state();
+  state.weights.resize(static_cast<std::size_t>(chain_.parameters()));
+  chain_.weights(state.weights);
+  return state;
+}
+
+void ExponentiatedGradient::restore(const ExponentiatedGradientState& state) {
+  const Index N = data_.size();
+  require_size("state.theta", state.theta.size(), data_.positions() * chain_.labels());
+  require_size("state.theta_pairs", state.theta_pairs.size(), N * static_cast<Index>(pairs_.size()));
+  require_size("state.eta", state.eta.size(), N);
+  require_size("state.weights", state.weights.size(), chain_.parameters());
+  require_order(state.order, N);
+  std::copy(state.theta.begin(), state.theta.end(), theta_[0]);
+  std::copy(state.theta_pairs.begin(), state.theta_pairs.end(), theta_pairs_[0]);
+  eta_ = state.eta, norm_ = state.norm, order_ = state.order, rng_ = Rng::restored(state.rng);
+  chain_.assign(state.weights);
+  for (Index n = 0; n < N; ++n) entropy_[n] = measure(n);
 }
 
 double ExponentiatedGradient::primal(const LinearChain& whole, int threads) const {

@@ -11,12 +11,16 @@
 namespace thalweg {
 
 struct Clock {
+  double seconds_before = 0, cpu_seconds_before = 0;  // in runs that this one goes on from
   std::chrono::steady_clock::time_point wall = std::chrono::steady_clock::now();
   std::clock_t cpu = std::clock();
-  double seconds() const {
+  double seconds() const { return seconds_before + seconds_here(); }
+  double seconds_here() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count();
   }
-  double cpu_seconds() const { return static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC; }
+  double cpu_seconds() const {
+    return cpu_seconds_before + static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC;
+  }
 };
 
 /// Guesses when the relative improvement over a window of iterations, which falls about geometrically, will

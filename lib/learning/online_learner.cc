@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "learning/state_checks.h"
+
 namespace thalweg {
 
 OnlineLearner::OnlineLearner(const Model& model, const Dataset& data, const OnlineOptions& options)
@@ -65,6 +67,23 @@ std::vector<double> OnlineLearner::average() const {
   current_.weights(mean), weighted_.weights(steps);
   for (std::size_t f = 0; f < mean.size(); ++f) mean[f] -= steps[f] / step_;
   return mean;
+}
+
+OnlineState OnlineLearner::state() const {
+  OnlineState state{{}, {}, order_, rng_.state(), step_};
+  state.weights.resize(static_cast<std::size_t>(current_.parameters()));
+  state.weighted.resize(state.weights.size());
+  current_.weights(state.weights), weighted_.weights(state.weighted);
+  return state;
+}
+
+void OnlineLearner::restore(const OnlineState& state) {
+  require_size("state.weights", state.weights.size(), current_.parameters());
+  require_size("state.weighted", state.weighted.size(), current_.parameters());
+  require_order(state.order, data_.size());
+  current_.assign(state.weights), weighted_.assign(state.weighted);
+  order_ = state.order, rng_ = Rng::restored(state.rng), step_ = state.step;
+  if (current_.shares_pairwise()) couplings_.prepare_minima(current_.pairwise(), current_.labels());
 }
 
 }  // namespace thalweg

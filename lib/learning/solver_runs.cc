@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "learning/state_checks.h"
 #include "thalweg/learning/batch_objective.h"
 #include "thalweg/learning/exponentiated_gradient.h"
 #include "thalweg/learning/online_learner.h"
@@ -24,6 +25,14 @@ LbfgsOptions settings_of(const TrainOptions& options) {
   settings.c1 = options.c1, settings.threads = options.threads, settings.memory = options.memory;
   if (options.iterations > 0) settings.max_iterations = options.iterations;
   return settings;
+}
+
+void begin(const Run& run, Lbfgs& lbfgs) {
+  const TrainState* const from = run.options.resume;
+  if (!from || !std::holds_alternative<LbfgsState>(from->learner)) return lbfgs.start(run.model.weights);
+  const LbfgsState& kept = std::get<LbfgsState>(from->learner);
+  require_size("state.x", kept.x.size(), static_cast<Index>(run.model.weights.size()));
+  lbfgs.restore(kept);
 }
 
 // Exponentiated gradient with its certificate. The primal costs half a pass, so it is evaluated only when the
@@ -52,7 +61,14 @@ class DualClimb {
     } else {
       learner_.weights(run_.model.weights);
     }
-    run_.report(progress, run_.model.weights);
+    run_.report(progress, run_.model.weights, [&](TrainState& state) {
+      state.learner = learner_.state(), state.gap_by_rise = gap_by_rise_;
+    });
+  }
+
+  void resume(const TrainState& state) {
+    learner_.restore(std::get<ExponentiatedGradientState>(state.learner));
+    gap_by_rise_ = state.gap_by_rise;
   }
 
   void finish() {
@@ -78,43 +94,65 @@ class DualClimb {
 
 }  // namespace
 
-bool Run::report(TrainProgress& progress, std::span<const double> weights) const {
+void Run::report(TrainProgress& progress, std::span<const double> weights,
+                 const std::function<void(TrainState&)>& keep) const {
   progress.seconds = clock.seconds();
   if (!watch.look(weights, progress)) summary.stopped = "nothing better on the development set";
+  progress.state = [&] { return state(keep); };
   if (callback && !callback(progress)) summary.stopped = "asked to";
-  return summary.stopped.empty();
+}
+
+TrainState Run::state(const std::function<void(TrainState&)>& keep) const {
+  TrainState state;
+  state.fingerprint = fingerprint;
+  state.iterations = summary.iterations, state.evaluations = summary.evaluations;
+  state.objective = summary.objective, state.dual = summary.dual;
+  state.stopped = summary.stopped;
+  state.seconds = clock.seconds(), state.cpu_seconds = clock.cpu_seconds();
+  state.watch = watch.state();
+  keep(state);
+  return state;
 }
 
 void run_lbfgs(const Run& run) {
   TrainSummary& summary = run.summary;
   summary.used = Solver::Lbfgs;
-  const Index before = summary.iterations;
   const FoldedAttributes attributes =
       fold(run.data.attributes, run.model.attributes, run.model.featurizer.templates());
   LinearChain chain(run.model, &attributes);
   BatchObjective objective(chain, run.data, run.options.loss, run.options.c2, run.options.threads);
   const LbfgsOptions settings = settings_of(run.options);
   Forecast forecast(settings.period, settings.delta);
-  const LbfgsSummary done =
-      minimize_lbfgs(std::ref(objective), run.model.weights, settings, [&](const LbfgsProgress& p) {
-        TrainProgress progress;
-        progress.iteration = before + p.iteration, progress.evaluations = before + p.evaluations;
-        progress.objective = p.objective, progress.gradient_norm = p.gradient_norm;
-        progress.active = p.nonzeros;
-        progress.remaining = forecast.remaining(p.objective, run.clock.seconds());
-        return run.report(progress, p.x);
-      });
-  summary.objective = done.objective, summary.gradient_norm = done.gradient_norm;
-  summary.iterations = before + done.iterations, summary.evaluations = before + done.evaluations;
-  if (summary.stopped.empty()) summary.stopped = describe(done.stop);
+  Lbfgs lbfgs(settings);
+  begin(run, lbfgs);
+  const LbfgsState& state = lbfgs.state();
+  const Index before = summary.iterations - state.iterations;  // passes over the dual
+  bool more = true;
+  while (more && summary.stopped.empty()) {
+    const Index made = state.iterations;
+    more = lbfgs.step(std::ref(objective));
+    summary.iterations = before + state.iterations, summary.evaluations = before + state.evaluations;
+    summary.objective = state.objective, summary.gradient_norm = state.gradient_norm;
+    if (state.iterations == made) break;
+    TrainProgress progress;
+    progress.iteration = summary.iterations, progress.evaluations = summary.evaluations;
+    progress.objective = state.objective, progress.gradient_norm = state.gradient_norm;
+    progress.active = state.nonzeros;
+    progress.remaining = forecast.remaining(state.objective, run.clock.seconds_here());
+    run.report(progress, state.x, [&](TrainState& kept) { kept.learner = state; });
+  }
+  summary.objective = state.objective, summary.gradient_norm = state.gradient_norm;
+  if (summary.stopped.empty()) summary.stopped = describe(state.stop);
+  run.model.weights = state.x;
 }
 
 void run_exponentiated_gradient(const Run& run) {
   const TrainOptions& options = run.options;
   {
     DualClimb climb(run);
+    if (options.resume) climb.resume(*options.resume);
     const Index passes = options.iterations > 0 ? options.iterations : kDualPasses;
-    for (Index pass = 1; pass <= passes && run.summary.stopped.empty(); ++pass)
+    for (Index pass = run.summary.iterations + 1; pass <= passes && run.summary.stopped.empty(); ++pass)
       climb.pass(pass, pass == passes);
     climb.finish();
   }
@@ -130,8 +168,12 @@ void run_online(const Run& run) {
                         {.passive_aggressive = summary.used == Solver::PassiveAggressive,
                          .aggressiveness = run.options.aggressiveness,
                          .seed = run.options.seed});
+  if (run.options.resume) {
+    learner.restore(std::get<OnlineState>(run.options.resume->learner));
+    weights = learner.average();
+  }
   const Index passes = run.options.iterations > 0 ? run.options.iterations : kOnlinePasses;
-  for (Index pass = 1; pass <= passes && summary.stopped.empty(); ++pass) {
+  for (Index pass = summary.iterations + 1; pass <= passes && summary.stopped.empty(); ++pass) {
     const Index wrong = learner.pass();
     weights = learner.average();
     TrainProgress progress;
@@ -140,8 +182,8 @@ void run_online(const Run& run) {
     progress.active =
         static_cast<Index>(std::count_if(weights.begin(), weights.end(), [](double w) { return w != 0; }));
     progress.remaining = run.clock.seconds() * static_cast<double>(passes - pass) / static_cast<double>(pass);
-    run.report(progress, weights);
-    if (wrong == 0 && summary.stopped.empty()) summary.stopped = "no mistake in a pass";
+    if (wrong == 0) summary.stopped = "no mistake in a pass";
+    run.report(progress, weights, [&](TrainState& state) { state.learner = learner.state(); });
   }
   if (summary.stopped.empty()) summary.stopped = "all passes made";
 }

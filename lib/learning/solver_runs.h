@@ -3,7 +3,9 @@
 /// see.
 #pragma once
 
+#include <functional>
 #include <span>
+#include <string>
 
 #include "learning/development_watch.h"
 #include "learning/forecast.h"
@@ -22,12 +24,17 @@ struct Run {
   const TrainCallback& callback;
   DevelopmentWatch& watch;
   const Clock& clock;
+  const std::string& fingerprint;
   TrainSummary& summary;
 
   /// Shows an iteration to whoever watches; the summary then says whether they want no more, and why.
-  /// @return whether to go on
-  bool report(TrainProgress& progress, std::span<const double> weights) const;
+  /// @param keep adds to a state what is the solver's own
+  void report(TrainProgress& progress, std::span<const double> weights,
+              const std::function<void(TrainState&)>& keep) const;
+  TrainState state(const std::function<void(TrainState&)>& keep) const;
 };
+
+/// Each goes on from TrainOptions::resume, if there, of which the summary and the watch know already.
 
 /// From the weights of the model, after whatever iterations have been made.
 void run_lbfgs(const Run& run);

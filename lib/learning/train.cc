@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "learning/development_watch.h"
+#include "learning/fingerprint.h"
 #include "learning/forecast.h"
 #include "learning/solver_choice.h"
 #include "learning/solver_runs.h"
@@ -45,18 +46,42 @@ void choose_features(Model& model, const Dataset& data, const TrainOptions& opti
   }
 }
 
+// Auto may have gone on from the dual.
+Solver solver_of(const TrainState& from, const TrainSummary& summary) {
+  const bool lbfgs = std::holds_alternative<LbfgsState>(from.learner);
+  const bool dual = std::holds_alternative<ExponentiatedGradientState>(from.learner);
+  const bool expects_lbfgs = summary.used == Solver::Lbfgs;
+  const bool expects_dual = summary.used == Solver::ExponentiatedGradient;
+  if (lbfgs && expects_dual && summary.requested == Solver::Auto) return Solver::Lbfgs;
+  if (lbfgs == expects_lbfgs && dual == expects_dual) return summary.used;
+  throw InputError("state.learner", "it is another solver's", "go on with the solver it was taken from");
+}
+
+// What the solvers share of a training that goes on.
+void take_up(const TrainState& from, const std::string& now, DevelopmentWatch& watch, Clock& clock,
+             TrainSummary& summary) {
+  require_same(from.fingerprint, now);
+  watch.restore(from.watch);
+  clock.seconds_before = from.seconds, clock.cpu_seconds_before = from.cpu_seconds;
+  summary.iterations = from.iterations, summary.evaluations = from.evaluations;
+  summary.objective = from.objective, summary.dual = from.dual, summary.stopped = from.stopped;
+  summary.used = solver_of(from, summary);
+}
+
 }  // namespace
 
 TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet* development,
                          const TrainOptions& options, const TrainCallback& callback) {
   validate(options);
   TrainSummary summary;
-  const Clock clock;
+  Clock clock;
   check_labels(model, data);
   choose_features(model, data, options);
   summary.requested = options.solver, summary.used = choose_solver(model, data, options);
   DevelopmentWatch watch(model, development, options);
-  const Run run{model, data, options, callback, watch, clock, summary};
+  const std::string now = fingerprint(model, data, development, options);
+  if (options.resume) take_up(*options.resume, now, watch, clock, summary);
+  const Run run{model, data, options, callback, watch, clock, now, summary};
   if (summary.used == Solver::Averaged || summary.used == Solver::PassiveAggressive) {
     run_online(run);
   } else if (summary.used == Solver::ExponentiatedGradient) {
@@ -64,9 +89,9 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
   } else {
     run_lbfgs(run);
   }
-  if (watch.active()) model.weights = watch.best_weights();
-  summary.dev_f1 = watch.best_f1();
-  summary.best_iteration = watch.active() ? watch.best_iteration() : summary.iterations;
+  if (watch.active()) model.weights = watch.state().best_weights;
+  summary.dev_f1 = watch.state().best_f1;
+  summary.best_iteration = watch.active() ? watch.state().best_iteration : summary.iterations;
   summary.sequences = data.size(), summary.positions = data.positions();
   summary.features = model.features(), summary.attributes = static_cast<Index>(model.attributes.size());
   summary.labels = static_cast<Index>(model.labels.size());

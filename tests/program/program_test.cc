@@ -362,12 +362,3 @@ TEST_CASE("vectors go with the tokens of every file, from the command line", "[p
   check_one_line_error(run("thalweg train " + in + m + v + " --dev " + in), 2, "dev-vectors");
   check_one_line_error(run("thalweg tag " + in + " --model " + model() + v), 2, "trained without");
 }
-
-TEST_CASE("Ctrl-C keeps what has been learnt", "[program]") {
-  const TemporaryFolder folder;
-  const Result r =
-      run("timeout -s INT 0.5 \"" THALWEG_PROGRAM "\" train " + kNews +
-          "train.txt --c2 0.00001 --iterations 100000 --memory 2 --model " + (folder / "m") + "; echo $?");
-  if (folder.names().count("m")) CHECK(run("thalweg inspect --model " + (folder / "m")).code == 0);
-  CHECK(folder.names().size() <= 1);
-}

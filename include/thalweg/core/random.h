@@ -3,6 +3,7 @@
 /// between standard libraries.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -58,6 +59,15 @@ class Rng {
     return Rng(splitmix(seed));
   }
 
+  /// All that the numbers to come depend on.
+  const std::array<std::uint64_t, 4>& state() const { return state_; }
+  /// The generator that `state` was taken from. @pre not all words are 0
+  static Rng restored(const std::array<std::uint64_t, 4>& state) {
+    Rng rng;
+    rng.state_ = state;
+    return rng;
+  }
+
   /// Fisher-Yates.
   template <class T>
   void shuffle(std::span<T> items) {
@@ -72,7 +82,7 @@ class Rng {
     return z ^ (z >> 31);
   }
 
-  std::uint64_t state_[4];
+  std::array<std::uint64_t, 4> state_;
 };
 
 }  // namespace thalweg

@@ -20,6 +20,7 @@
 /// optimum on CoNLL-2000 and sixteen within 1e-4, where L-BFGS takes 90 and 120.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,18 @@
 #include "thalweg/model/linear_chain.h"
 
 namespace thalweg {
+
+/// All that a climb depends on beside the model, the data and the options, between two passes. For B label
+/// bigrams of the model.
+struct ExponentiatedGradientState {
+  std::vector<float> theta;        ///< [positions x K]
+  std::vector<float> theta_pairs;  ///< [N x B]
+  std::vector<float> eta;          ///< [N]
+  std::vector<double> weights;     ///< [D] as the visits left them
+  double norm = 0;                 ///< |w|^2, as the visits have kept account of it
+  std::vector<Index> order;        ///< [N] of the last pass, which the next one shuffles
+  std::array<std::uint64_t, 4> rng{};
+};
 
 /// One pass at a time, sequential by nature. Memory beside the data: two floats for every position and label,
 /// and for every sequence and label bigram of the model.
@@ -54,6 +67,12 @@ class THALWEG_EXPORT ExponentiatedGradient {
 
   /// The current w, as the visits left it.
   void weights(std::span<double> w) const { chain_.weights(w); }
+
+  ExponentiatedGradientState state() const;
+  /// Goes on with the bits of the climb that `state` was taken from. Marginals are not part of a state, which
+  /// halves it: they follow from theta in half the time of a pass.
+  /// @throws InputError when its sizes do not fit
+  void restore(const ExponentiatedGradientState& state);
 
   /// Bytes that a run takes beside the data.
   static double bytes(const Model& model, const Dataset& data);

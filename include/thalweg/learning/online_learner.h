@@ -9,6 +9,7 @@
 /// PA-I). The average over all steps is what generalises (Freund and Schapire 1999).
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,15 @@ struct OnlineOptions {
   std::uint64_t seed = 1;
 };
 
+/// All that a run depends on beside the model, the data and the options, between two passes.
+struct OnlineState {
+  std::vector<double> weights;   ///< [D] w
+  std::vector<double> weighted;  ///< [D] the sum over updates of (step number * change)
+  std::vector<Index> order;      ///< [N] of the last pass, which the next one shuffles
+  std::array<std::uint64_t, 4> rng{};
+  double step = 1;  ///< number of the next
+};
+
 /// One pass at a time; sequential by nature, so the number of threads does not come into it.
 class THALWEG_EXPORT OnlineLearner {
  public:
@@ -39,6 +49,11 @@ class THALWEG_EXPORT OnlineLearner {
   Index pass();
   /// The average of the weights over all steps so far: as the model orders them.
   std::vector<double> average() const;
+
+  OnlineState state() const;
+  /// Goes on with the bits of the run that `state` was taken from. @throws InputError when its sizes do not
+  /// fit
+  void restore(const OnlineState& state);
 
  private:
   void update(const Chain<float>& chain, std::span<const Label> answer, Index wrong, double violation);

@@ -15,6 +15,7 @@
 #include "thalweg/corpus/vocabulary.h"
 #include "thalweg/features/dataset.h"
 #include "thalweg/learning/loss.h"
+#include "thalweg/learning/train_state.h"
 #include "thalweg/model/linear_chain.h"
 
 namespace thalweg {
@@ -63,6 +64,9 @@ struct TrainOptions {
   std::uint64_t seed = 1;
   /// Weights of this model are where training starts, for attributes and labels of the same names.
   const Model* init = nullptr;
+  /// Goes on from here, with the bits of the run it was taken from, instead of starting. Everything but
+  /// `threads` must be as it was there.
+  const TrainState* resume = nullptr;
 };
 
 /// A labelled set to watch while training. Its labels have a vocabulary of their own that begins with the
@@ -84,6 +88,9 @@ struct TrainProgress {
   double remaining = -1;                         ///< estimate, seconds; negative: none yet
   Index active = 0;                              ///< weights that are not 0
   double dev_f1 = -1, dev_accuracy = -1;         ///< percent; negative without a development set
+  /// A copy of all that the iterations to come depend on, for TrainOptions::resume; to be called within the
+  /// callback.
+  std::function<TrainState()> state;
 };
 /// Returns false to stop; the model is then that of the last iteration (or the best on the development set).
 using TrainCallback = std::function<bool(const TrainProgress&)>;
@@ -102,8 +109,9 @@ struct TrainSummary {
 
 /// Chooses features over the attributes and labels of `model`, which numbered `data`, and sets the weights.
 /// @pre sort_by_use has numbered the attributes
-/// @throws OptionError for values out of range or that do not go together; InputError when there is nothing
-/// to learn: no token, or one label only.
+/// @throws OptionError for values out of range or that do not go together, or a state to go on from that is
+/// of another training, naming what differs; InputError when there is nothing to learn: no token, or one
+/// label only.
 THALWEG_EXPORT TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet* development,
                                         const TrainOptions& options, const TrainCallback& callback = {});
 
