@@ -59,8 +59,10 @@ std::string signed_number(double x) { return fmt::format("{:+.3f}", x); }
 
 // The labels that a factor looks at, in one of the two labellings.
 std::vector<std::string> labels_of(const Tagger& tagger, const Factor& factor, const std::vector<Label>& y) {
-  std::vector<std::string> labels{std::string(tagger.label(y[factor.position]))};
-  if (spans_two(factor)) labels.emplace_back(tagger.label(y[factor.position + 1]));
+  // By the model's own names: those that read alike may be what it is about.
+  const Vocabulary& names = tagger.model().labels;
+  std::vector<std::string> labels{std::string(names.name(y[factor.position]))};
+  if (spans_two(factor)) labels.emplace_back(names.name(y[factor.position + 1]));
   return labels;
 }
 
@@ -74,7 +76,7 @@ std::string attribute_of(const Tagger& tagger, const Factor& factor) {
   if (factor.kind == Factor::Kind::Context) {
     std::vector<std::string_view> labels;
     for (Label l : spell(model.contexts, factor.attribute, tagger.labels()))
-      labels.push_back(tagger.label(l));
+      labels.push_back(model.labels.name(l));
     return fmt::format("{}", fmt::join(labels, " "));
   }
   const bool pair = factor.kind == Factor::Kind::Pair;
@@ -136,8 +138,9 @@ void print_compact(const Case& c, const std::vector<Explanation>& all, const Pal
     if (e.runner_up.empty()) {
       row.insert(row.end(), {"∞", palette.dim("none"), ""});
     } else {
-      row.insert(row.end(), {shaded(e.margin, palette), std::string(c.tagger.label(e.runner_up[e.token])),
-                             strongest(c, e, palette)});
+      row.insert(row.end(),
+                 {shaded(e.margin, palette), std::string(c.tagger.model().labels.name(e.runner_up[e.token])),
+                  strongest(c, e, palette)});
     }
     rows.push_back(row);
   }
@@ -151,7 +154,8 @@ std::string stretch(const Case& c, const Explanation& e, const Palette& palette)
   for (std::string& head : rows[0]) head = palette.dim(head);
   for (Index t = std::max<Index>(0, e.begin - 1); t < std::min(std::ssize(e.best), e.end + 1); ++t) {
     const bool differs = t >= e.begin && t < e.end;
-    const std::string best(c.tagger.label(e.best[t])), other(c.tagger.label(e.runner_up[t]));
+    const Vocabulary& names = c.tagger.model().labels;
+    const std::string best(names.name(e.best[t])), other(names.name(e.runner_up[t]));
     std::vector<std::string> row{t == e.token ? "▸" : "", std::to_string(t + 1), c.word(t),
                                  differs ? palette.good(best) : best,
                                  differs ? palette.bad(other) : palette.dim(other)};
@@ -207,7 +211,7 @@ void print_full(const Case& c, const Explanation& e, const Options& o, const Pal
     out << "that is the label it is asked against\n";
     return;
   }
-  const std::string_view other = c.tagger.label(e.runner_up[t]);
+  const std::string_view other = c.tagger.model().labels.name(e.runner_up[t]);
   const std::string with = palette.bold(other), higher = shaded(e.margin, palette);
   if (o.against.empty())
     out.print("the lowest labelling with another label here has {} and lies {} higher\n\n", with, higher);

@@ -46,7 +46,7 @@ struct Block {
 
 // Writes one labelling of a block: its lines with a column (or two) more.
 void write_columns(Block& block, const Tagger& tagger, std::span<const Label> labels,
-                   Table<const float> marginals, Format format) {
+                   const Decoder* marginals, Format format) {
   Index t = 0;
   for (const CorpusReader::Line& line : block.in.lines()) {
     block.out += line.text;
@@ -54,8 +54,9 @@ void write_columns(Block& block, const Tagger& tagger, std::span<const Label> la
       const bool tabs = format == Format::Attributes || line.text.find('\t') != line.text.npos;
       const char separator = tabs ? '\t' : ' ';
       (block.out += separator) += tagger.label(labels[t]);
-      if (marginals.data) {
-        fmt::format_to(std::back_inserter(block.out), "{}{:.6f}", separator, marginals[t][labels[t]]);
+      if (marginals) {
+        fmt::format_to(std::back_inserter(block.out), "{}{:.6f}", separator,
+                       marginals->probability(t, labels[t]));
       }
       ++t;
     }
@@ -135,7 +136,8 @@ void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& span
                                       : Table<const float>{block.vectors.data(), sentence.size(), columns});
   if (o.spans) return write_spans(block, spans.decode(decoder), o.format);
   const double free_energy = o.energy || o.marginals ? decoder.free_energy() : 0;
-  const Table<const float> marginals = o.marginals ? decoder.marginals() : Table<const float>{};
+  if (o.marginals) decoder.marginals();
+  const Decoder* const marginals = o.marginals ? &decoder : nullptr;
   if (o.nbest > 0) {
     decoder.k_lowest(o.nbest, best);
     for (std::size_t r = 0; r < best.size(); ++r) {

@@ -142,6 +142,8 @@ auto with_writer(const Model& model, Finish finish) {
   if (bits[0] > 0) writer.add("hash-bits", bits);
   const std::vector<std::uint32_t> columns{static_cast<std::uint32_t>(model.vector_columns)};
   if (model.vector_columns > 0) writer.add("vector-columns", columns);
+  const std::vector<std::uint32_t> encoding{static_cast<std::uint32_t>(model.encoding)};
+  if (model.encoding != Encoding::None) writer.add("encoding", encoding);
   writer.add("weights", weights);
   return finish(writer);
 }
@@ -180,6 +182,10 @@ Model load_model(ArrayFile opened) {
     const auto columns = file.array<std::uint32_t>("vector-columns", {1})[0];
     check(columns >= 1 && columns <= kMaxVectorColumns, file, "vector-columns", "is out of range");
     model.vector_columns = columns;
+  }
+  if (file.find("encoding")) {
+    check(file.array<std::uint32_t>("encoding", {1})[0] == 1, file, "encoding", "is none that is known");
+    model.encoding = Encoding::Bioes;
   }
   const auto weights = file.array<float>("weights", {model.features()});
   check(std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w); }), file,

@@ -271,7 +271,11 @@ class Reader {
   }
 
   void read_labels() {
-    enter("[labels]");
+    if (text_.line() == "[labels bioes]") {
+      model_.encoding = Encoding::Bioes;
+    } else {
+      enter("[labels]");
+    }
     while (next_line()) {
       if (split() != 1) fail("a label with a tab in it", "one label a line; write \\t for a tab");
       const std::uint32_t known = model_.labels.size();
@@ -421,7 +425,7 @@ std::string model_text(const Model& model) {
     ((out += '\n') += list->lower() ? kLowerList : kExactList) += list->name() + "]\n";
     append_lines(list->text(), out);
   }
-  out += "\n[labels]\n";
+  out += model.encoding == Encoding::Bioes ? "\n[labels bioes]\n" : "\n[labels]\n";
   for (Label l = 0; l < model.labels.size(); ++l) append_name(model.labels.name(l), out), out += '\n';
   append_all_weights(model, out);
   return out += "\n[end]\n";

@@ -90,7 +90,7 @@ std::string fingerprint(const Model& model, const Dataset& data, const Developme
   add("solver", name(o.solver));
   add("c2", o.c2), add("c1", o.c1), add("gap", o.gap);
   add("iterations", o.iterations), add("aggressiveness", o.aggressiveness);
-  add("patience", o.patience), add("memory", o.memory), add("seed", o.seed);
+  add("patience", o.patience), add("memory", o.memory), add("order", o.order), add("seed", o.seed);
   return text;
 }
 

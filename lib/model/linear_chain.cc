@@ -47,7 +47,7 @@ void prune_contexts(const Model& model, std::span<const double> w, Model& out) {
 Model pruned(const Model& model) {
   Model out;
   out.featurizer = model.featurizer;
-  out.labels = model.labels, out.storage = model.storage;
+  out.labels = model.labels, out.encoding = model.encoding, out.storage = model.storage;
   std::vector<bool> used, any;
   const std::span<const double> w(model.weights);
   const FeatureIndex kept =

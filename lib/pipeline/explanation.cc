@@ -45,11 +45,11 @@ void Explainer::read(const Sentence& sentence) {
   best_.assign(best.begin(), best.end());
   energy_ = decoder_.energy();
   decoder_.free_energy();
-  const auto marginals = decoder_.marginals();
+  decoder_.marginals();
   probabilities_.resize(best_.size());
   if (energy_ < kInfinity<double>) {
     for (std::size_t t = 0; t < best_.size(); ++t)
-      probabilities_[t] = static_cast<double>(marginals[static_cast<Index>(t)][best_[t]]);
+      probabilities_[t] = decoder_.probability(static_cast<Index>(t), best_[t]);
   }
   const Chain<float> chain = decoder_.chain();
   couplings_.prepare_minima(widened(chain.pairwise, pairwise_), chain.labels(), chain.histories);
@@ -63,7 +63,8 @@ Explanation Explainer::explain(Index t, Label against) {
   const Chain<float> chain = decoder_.chain();
   widened(chain.unary, unary_);
   for (Label l = 0; l < static_cast<Label>(chain.labels()); ++l) {
-    if (against == kNoLabel ? l == best_[t] : l != against) unary_[t][l] = kInfinity<double>;
+    const bool alike = tagger_.label(l) == tagger_.label(against == kNoLabel ? best_[t] : against);
+    if (alike == (against == kNoLabel)) unary_[t][l] = kInfinity<double>;
   }
   e.runner_up.resize(best_.size());
   const Chain<double> others{unary_, pairwise_, chain.which, chain.histories};

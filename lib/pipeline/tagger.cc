@@ -4,6 +4,7 @@
 
 #include "thalweg/core/error.h"
 #include "thalweg/io/model_file.h"
+#include "thalweg/pipeline/encoding.h"
 
 namespace thalweg {
 
@@ -11,12 +12,26 @@ struct Tagger::Parts {
   Model model;
   LinearChain chain;
   Couplings<float> minima, sums;
+  std::vector<std::string> labels;        // what people read, where the model's own names are others
+  std::vector<std::vector<Label>> alike;  // labels that read the same
 
   explicit Parts(Model m) : model(std::move(m)), chain(model) {
+    if (model.encoding == Encoding::Bioes) read_bioes();
     minima.prepare_minima(chain.pairwise(), chain.labels(), chain.histories());
     sums.prepare_sums(chain.pairwise(), chain.labels(), 1.f, chain.histories());
   }
+  void read_bioes();
 };
+
+void Tagger::Parts::read_bioes() {
+  for (Label l = 0; l < model.labels.size(); ++l) labels.push_back(decode_bioes(model.labels.name(l)));
+  alike.resize(labels.size());
+  for (Label l = 0; l < labels.size(); ++l) {
+    for (Label other = 0; other < labels.size(); ++other) {
+      if (labels[other] == labels[l]) alike[l].push_back(other);
+    }
+  }
+}
 
 Tagger Tagger::load(const std::string& path) { return Tagger(load_model(path)); }
 Tagger::Tagger(Model model) : parts_(std::make_unique<const Parts>(std::move(model))) {}
@@ -25,6 +40,9 @@ Tagger& Tagger::operator=(Tagger&&) noexcept = default;
 Tagger::~Tagger() = default;
 
 const Model& Tagger::model() const { return parts_->model; }
+std::string_view Tagger::label(Label l) const {
+  return parts_->labels.empty() ? parts_->model.labels.name(l) : parts_->labels[l];
+}
 
 std::vector<std::string> Tagger::tag(const Sentence& sentence) const {
   Decoder decoder(*this);
@@ -100,6 +118,14 @@ double Decoder::free_energy() { return sums_.forward(chain(), for_sums()); }
 Table<const float> Decoder::marginals() {
   sums_.unary_marginals(marginals_.resize(chain().length(), tagger_.labels()));
   return marginals_.view();
+}
+
+double Decoder::probability(Index t, Label l) const {
+  const Table<const float> p = marginals_.view();
+  if (tagger_.parts_->alike.empty()) return static_cast<double>(p[t][l]);
+  double sum = 0;
+  for (Label same : tagger_.parts_->alike[l]) sum += static_cast<double>(p[t][same]);
+  return sum;
 }
 
 void Decoder::k_lowest(Index k, std::vector<Minimum>& found) {

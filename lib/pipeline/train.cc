@@ -4,9 +4,11 @@
 
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "thalweg/core/error.h"
 #include "thalweg/io/matrix_reader.h"
+#include "thalweg/pipeline/encoding.h"
 
 namespace thalweg {
 namespace {
@@ -103,7 +105,12 @@ void learn(Examples& e, const Sentence& sentence, FeatureScratch& scratch) {
   learn_pairs(e.model.featurizer, sentence, e.model.pair_attributes, scratch, e.data);
 }
 
-void finish(Examples& examples, const FeatureOptions& options) {
+void finish(Examples& examples, const FeatureOptions& options, const std::string& where) {
+  if (options.encoding == Encoding::Bioes) {
+    const Vocabulary names = std::exchange(examples.model.labels, {});
+    encode_bioes(examples.data, names, examples.model.labels, where);
+    examples.model.encoding = options.encoding;
+  }
   sort_by_use(examples.data, examples.model.attributes, static_cast<Index>(examples.model.labels.size()),
               options.min_count);
   if (options.min_count > 1)
@@ -123,7 +130,7 @@ Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
     vectors.add(corpus[n].size(), e.data);
   }
   vectors.end();
-  finish(e, options);
+  finish(e, options, "training data");
   return e;
 }
 
@@ -143,13 +150,14 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
   vectors.end();
   if (e.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
-  finish(e, options);
+  finish(e, options, path);
   return e;
 }
 
 DevelopmentSet read_development_set(const std::string& path, Format format, const Model& model,
                                     const std::string& vector_path) {
   DevelopmentSet set{{}, model.labels};
+  Vocabulary names = model.encoding == Encoding::None ? model.labels : Vocabulary();
   CorpusReader reader(path, format);
   FeatureScratch scratch;
   VectorRows vectors(vector_path);
@@ -159,12 +167,17 @@ DevelopmentSet read_development_set(const std::string& path, Format format, cons
     look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch, set.data);
     vectors.add(sentence.size(), set.data);
     for (Index t = 0; t < sentence.size(); ++t) {
-      set.data.labels.push_back(set.labels.add(model.featurizer.label(sentence, t)));
+      set.data.labels.push_back(names.add(model.featurizer.label(sentence, t)));
     }
   }
   vectors.end();
   if (set.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
+  if (model.encoding == Encoding::Bioes) {
+    encode_bioes(set.data, names, set.labels, path);
+  } else {
+    set.labels = std::move(names);
+  }
   return set;
 }
 

@@ -23,10 +23,17 @@
 
 namespace thalweg {
 
+/// Whether the labels of a model are those that people write and read.
+enum class Encoding {
+  None,
+  Bioes,  ///< BIO outside, BIOES inside (pipeline/encoding.h)
+};
+
 /// Everything a trained labeller is, as plain data: what a model file holds.
 struct Model {
   Featurizer featurizer = Featurizer::of_attributes();
   Vocabulary attributes, labels, pair_attributes;
+  Encoding encoding = Encoding::None;
   FeatureIndex emissions;       ///< [attributes x labels]
   FeatureIndex transitions;     ///< [labels x labels]
   FeatureIndex pairs;           ///< [pair attributes x label pairs], see observed_pairs

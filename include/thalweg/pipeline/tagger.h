@@ -40,7 +40,8 @@ class THALWEG_EXPORT Tagger {
 
   const Model& model() const;
   Index labels() const { return static_cast<Index>(model().labels.size()); }
-  std::string_view label(Label l) const { return model().labels.name(l); }
+  /// What people read for label l of the model: its name, or what Model::encoding makes of it.
+  std::string_view label(Label l) const;
 
  private:
   friend class Decoder;
@@ -68,6 +69,8 @@ class THALWEG_EXPORT Decoder {
   double free_energy();
   /// [T x K] p(y_t = l), after `free_energy`; valid until the next call.
   Table<const float> marginals();
+  /// p(the token at t has a label that reads like l), of the last `marginals`.
+  double probability(Index t, Label l) const;
   /// The k lowest labellings, ascending.
   void k_lowest(Index k, std::vector<Minimum>& found);
   /// Sums over labellings, after `free_energy`: spans' probabilities, samples.

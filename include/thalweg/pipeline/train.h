@@ -25,6 +25,8 @@ struct FeatureOptions {
   std::string templates{};
   std::string templates_name = "templates";  ///< what errors call it
   Boundary boundary = Boundary::Marks;
+  /// Bioes: labels that come as BIO are learnt as BIOES.
+  Encoding encoding = Encoding::None;
   /// Word lists for %gazetteer[row,column,NAME]. Built-in templates ask each about rows -1 to 1 of column 0.
   Gazetteers gazetteers{};
   /// A matrix (io/matrix_reader.h) with a row for every token, one after another: numbers that speak for
