@@ -7,8 +7,10 @@ namespace thalweg {
 namespace {
 
 bool offers(Isa isa) {
-#if defined(THALWEG_X86)
+#if defined(THALWEG_AVX2)
   if (isa == Isa::Avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#if defined(THALWEG_AVX512)
   if (isa == Isa::Avx512) {
     return offers(Isa::Avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

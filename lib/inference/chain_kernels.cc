@@ -11,16 +11,20 @@ namespace thalweg::detail {
   extern const ChainKernels<double> chain_kernels_double; \
   }
 THALWEG_DECLARE(generic)
-#if defined(THALWEG_X86)
+#if defined(THALWEG_AVX2)
 THALWEG_DECLARE(avx2)
+#endif
+#if defined(THALWEG_AVX512)
 THALWEG_DECLARE(avx512)
 #endif
 #undef THALWEG_DECLARE
 
 template <>
 const ChainKernels<float>& chain_kernels() {
-#if defined(THALWEG_X86)
+#if defined(THALWEG_AVX512)
   if (active_isa() == Isa::Avx512) return avx512::chain_kernels_float;
+#endif
+#if defined(THALWEG_AVX2)
   if (active_isa() == Isa::Avx2) return avx2::chain_kernels_float;
 #endif
   return generic::chain_kernels_float;
@@ -28,8 +32,10 @@ const ChainKernels<float>& chain_kernels() {
 
 template <>
 const ChainKernels<double>& chain_kernels() {
-#if defined(THALWEG_X86)
+#if defined(THALWEG_AVX512)
   if (active_isa() == Isa::Avx512) return avx512::chain_kernels_double;
+#endif
+#if defined(THALWEG_AVX2)
   if (active_isa() == Isa::Avx2) return avx2::chain_kernels_double;
 #endif
   return generic::chain_kernels_double;

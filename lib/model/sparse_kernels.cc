@@ -7,18 +7,22 @@ namespace thalweg::detail {
 namespace generic {
 extern const SparseKernels sparse_kernels_here;
 }
-#if defined(THALWEG_X86)
+#if defined(THALWEG_AVX2)
 namespace avx2 {
 extern const SparseKernels sparse_kernels_here;
 }
+#endif
+#if defined(THALWEG_AVX512)
 namespace avx512 {
 extern const SparseKernels sparse_kernels_here;
 }
 #endif
 
 const SparseKernels& sparse_kernels() {
-#if defined(THALWEG_X86)
+#if defined(THALWEG_AVX512)
   if (active_isa() == Isa::Avx512) return avx512::sparse_kernels_here;
+#endif
+#if defined(THALWEG_AVX2)
   if (active_isa() == Isa::Avx2) return avx2::sparse_kernels_here;
 #endif
   return generic::sparse_kernels_here;

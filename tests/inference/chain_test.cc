@@ -14,6 +14,12 @@ using namespace thalweg::testing;
 
 namespace {
 
+#if defined(THALWEG_SANITIZED)
+constexpr int kRounds = 2;
+#else
+constexpr int kRounds = 12;
+#endif
+
 // Every combination that has a code path of its own: lengths, widths, tables, forbidden parts, wide ranges.
 std::vector<RandomChainOptions> small_shapes() {
   std::vector<RandomChainOptions> shapes;
@@ -70,7 +76,7 @@ bool close(double a, double b, double margin) {
 TEMPLATE_TEST_CASE("minima agree with enumeration", "[inference][kernels]", float, double) {
   using R = TestType;
   Rng rng(7);
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     for (const auto& shape : small_shapes()) {
       const auto owned = random_chain<R>(rng, shape);
       const Chain<R> chain = owned.view();
@@ -150,7 +156,7 @@ TEMPLATE_TEST_CASE("augmented and restricted minima agree with enumeration", "[i
 TEMPLATE_TEST_CASE("sums agree with enumeration at any beta", "[inference][kernels]", float, double) {
   using R = TestType;
   Rng rng(9);
-  for (int round = 0; round < 8; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     for (const auto& shape : small_shapes()) {
       const auto owned = random_chain<R>(rng, shape);
       const Chain<R> chain = owned.view();
