@@ -28,6 +28,7 @@ struct Options {
 struct Case {
   const Tagger& tagger;
   const Sentence& sentence;
+  const std::string& file;
   Index number;  // from 1
   bool gold;     // whether the right labels are there
 
@@ -309,7 +310,7 @@ void explain_sentence(const Case& c, Explainer& explainer, const Options& o, Out
   for (Index t = o.token > 0 ? o.token - 1 : 0; t < (o.token > 0 ? o.token : T); ++t)
     all.push_back(explainer.explain(t, against));
   if (all[0].best.empty()) {
-    throw InputError(fmt::format("sentence {}", c.number), "no labelling is allowed", "");
+    throw InputError(place(c.file, c.sentence.note().line), "the model's constraints leave no labelling", "");
   } else if (o.json) {
     for (const Explanation& e : all) out << json_of(c, e, o).dump() << "\n";
   } else if (o.token > 0) {
@@ -333,7 +334,8 @@ void run(Options o) {
     if (++number < o.sentence) continue;
     check_columns(reader, tagger, o.format);
     const Sentence& sentence = reader.sentence();
-    explain_sentence({tagger, sentence, number, has_gold(tagger, sentence)}, explainer, o, out);
+    explain_sentence({tagger, sentence, reader.text().name(), number, has_gold(tagger, sentence)}, explainer,
+                     o, out);
   }
   if (number == 0)
     throw InputError(reader.text().name(), "there is no sentence",

@@ -73,6 +73,32 @@ nlohmann::ordered_json objects(const std::vector<Feature>& features, const char*
   return list;
 }
 
+// Forbidden transitions as pairs of names, <s> and </s> the ends.
+std::vector<std::pair<std::string, std::string>> forbidden(const Model& model) {
+  std::vector<std::pair<std::string, std::string>> found;
+  const Constraints& constraints = model.constraints;
+  if (constraints.empty()) return found;
+  const Label boundary = constraints.boundary();
+  const auto name = [&](Label l, const char* at_boundary) {
+    return l == boundary ? std::string(at_boundary) : std::string(model.labels.name(l));
+  };
+  for (Label i = 0; i <= boundary; ++i) {
+    for (Label j = 0; j <= boundary; ++j)
+      if (!constraints.allows(i, j)) found.emplace_back(name(i, "<s>"), name(j, "</s>"));
+  }
+  return found;
+}
+
+// How many there are, and the first few.
+std::string forbidden_line(const Model& model) {
+  constexpr std::size_t kShown = 4;
+  const auto found = forbidden(model);
+  std::string line = fmt::format("{} forbidden transition{}:", found.size(), found.size() == 1 ? "" : "s");
+  for (std::size_t i = 0; i < std::min(kShown, found.size()); ++i)
+    line += fmt::format("{} {} > {}", i > 0 ? "," : "", found[i].first, found[i].second);
+  return line + (found.size() > kShown ? ", ...\n" : "\n");
+}
+
 void run(const Options& o) {
   if (o.top < 0) throw OptionError("top", fmt::format("is {}, must be >= 0", o.top), "10 is the default");
   const Model model = load_model(o.model);
@@ -111,6 +137,7 @@ void run(const Options& o) {
                                   {"features", model.features()},
                                   {"vector_columns", model.vector_columns},
                                   {"hash_bits", model.featurizer.hash_bits()},
+                                  {"forbidden", forbidden(model)},
                                   {"templates", templates},
                                   {"boundary",
                                    model.featurizer.boundary() == Boundary::Marks ? "marks" : "none"},
@@ -140,6 +167,7 @@ void run(const Options& o) {
       out.print("{} strings of labels, {} weights for (labels, label)\n", model.contexts.strings.size(),
                 model.contexts.next.features());
     }
+    if (!model.constraints.empty()) out << forbidden_line(model);
     if (!templates.empty()) {
       out.print("{} templates, boundary {}\n", model.featurizer.templates().templates().size(),
                 model.featurizer.boundary() == Boundary::Marks ? "marks" : "none");
@@ -179,7 +207,7 @@ void add_inspect(CLI::App& program) {
   app->add_option("--top", o->top, "Features and transitions shown, >= 0")->capture_default_str();
   app->add_option("--label", o->label, "Features and transitions of this label only");
   app->add_flag("--json", o->json,
-                "One object: labels, attributes, features, templates, boundary, top_features, "
+                "One object: labels, attributes, features, forbidden, templates, boundary, top_features, "
                 "top_transitions, top_pairs, top_contexts");
   app->callback([o] { run(*o); });
 }

@@ -34,6 +34,7 @@ constexpr Index kPiece = 8;    // sentences that a thread takes
 struct Block {
   CorpusReader::Block in;
   bool bad = false;
+  bool forbidden = false;      // the model's constraints leave no labelling
   Index number = 0;            // of the sentence in the file, from 1
   std::vector<float> vectors;  // [tokens x columns], or empty
   std::string out;
@@ -41,6 +42,10 @@ struct Block {
   // One that is bad or without tokens goes out as it came.
   void copy() {
     for (const CorpusReader::Line& line : in.lines()) (out += line.text) += line.ending;
+  }
+  bool allowed(double energy) {
+    forbidden = !(energy < kInfinity<double>);
+    return !forbidden;
   }
 };
 
@@ -123,23 +128,24 @@ void end_sentence(Block& block) {  // copies of a sentence must not run together
   if (!closed) block.out += '\n';
 }
 
-void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& spans, std::vector<Minimum>& best,
-         const Options& o) {
-  block.out.clear();
-  if (block.bad || block.in.sentence().size() == 0) {
-    if (!o.pretty && !o.spans) block.copy();
-    return;
-  }
+// Labels a sentence as asked for; `block.forbidden` where there is no labelling.
+void label(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& spans,
+           std::vector<Minimum>& best, const Options& o) {
   const Index columns = tagger.model().vector_columns;
   const Sentence& sentence = block.in.sentence();
   decoder.read(sentence, columns == 0 ? Table<const float>{}
                                       : Table<const float>{block.vectors.data(), sentence.size(), columns});
-  if (o.spans) return write_spans(block, spans.decode(decoder), o.format);
+  if (o.spans) {
+    const auto found = spans.decode(decoder);
+    return block.allowed(decoder.energy()) ? write_spans(block, found, o.format) : void();
+  }
   const double free_energy = o.energy || o.marginals ? decoder.free_energy() : 0;
+  if (!block.allowed(free_energy)) return;
   if (o.marginals) decoder.marginals();
   const Decoder* const marginals = o.marginals ? &decoder : nullptr;
   if (o.nbest > 0) {
     decoder.k_lowest(o.nbest, best);
+    if (!block.allowed(best.empty() ? kInfinity<double> : 0)) return;
     for (std::size_t r = 0; r < best.size(); ++r) {
       fmt::format_to(std::back_inserter(block.out), "# rank {} energy {:.6f}\n", r + 1, best[r].energy);
       write_columns(block, tagger, best[r].labels, marginals, o.format);
@@ -148,12 +154,22 @@ void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& span
     return;
   }
   const auto labels = decoder.minimize();
+  if (!block.allowed(decoder.energy())) return;
   if (o.pretty) return write_pretty(block, tagger, labels);
   if (o.energy) {
     fmt::format_to(std::back_inserter(block.out), "# energy {:.6f} log-probability {:.6f}\n",
                    decoder.energy(), std::min(0.0, free_energy - decoder.energy()));
   }
   write_columns(block, tagger, labels, marginals, o.format);
+}
+
+void tag(Block& block, const Tagger& tagger, Decoder& decoder, SpanDecoder& spans, std::vector<Minimum>& best,
+         const Options& o) {
+  block.out.clear();
+  block.forbidden = false;
+  const bool plain = block.bad || block.in.sentence().size() == 0;
+  if (!plain) label(block, tagger, decoder, spans, best, o);
+  if ((plain || block.forbidden) && !o.pretty && !o.spans) block.copy();
 }
 
 // The rows that belong to the block's tokens.
@@ -233,7 +249,11 @@ class Stream {
   }
 
   void write(const Batch& batch) {
-    for (Index i = 0; i < batch.filled; ++i) out_ << batch.blocks[static_cast<std::size_t>(i)].out;
+    for (Index i = 0; i < batch.filled && !stopped_; ++i) {
+      const Block& block = batch.blocks[static_cast<std::size_t>(i)];
+      if (block.forbidden) refuse(block);
+      if (!stopped_) out_ << block.out;
+    }
     if (options_.file == "-" && is_terminal(STDIN_FILENO)) out_.flush();
   }
 
@@ -251,6 +271,14 @@ class Stream {
     bad_ = true;
   }
   void fail() { failure_ = std::current_exception(), more_ = false; }
+  // What is written stands before what is read: whatever failed there is of no interest any more.
+  void refuse(const Block& block) {
+    const InputError error(place(reader_.text().name(), block.in.sentence().note().line),
+                           "the model's constraints leave no labelling for this sentence",
+                           "see `thalweg inspect` for what is forbidden");
+    if (options_.keep_going) return report(error);
+    failure_ = std::make_exception_ptr(error), more_ = false, stopped_ = true;
+  }
   bool take_vectors(Block& block) {
     try {
       read_vectors(*vectors_, block);
@@ -265,7 +293,7 @@ class Stream {
   CorpusReader reader_;
   std::optional<MatrixReader> vectors_;
   Output out_;
-  bool more_ = true, bad_ = false;
+  bool more_ = true, bad_ = false, stopped_ = false;
   Index sentences_ = 0;
   std::exception_ptr failure_;
 };

@@ -18,6 +18,8 @@ namespace {
 struct Options {
   std::string train, model, templates, dev, init, vectors, dev_vectors, checkpoint;
   std::vector<std::string> gazetteers, lower_gazetteers;  // NAME=FILE
+  std::string constraints = "none";
+  bool skip_illegal = false;
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
@@ -47,6 +49,13 @@ std::shared_ptr<const Gazetteer> read_gazetteer(const std::string& option, bool 
   const std::string path = option.substr(equals + 1);
   return std::make_shared<const Gazetteer>(
       Gazetteer::parse(option.substr(0, equals), read_text(path), lower, path));
+}
+
+ConstraintOptions constraint_options(const Options& o) {
+  using Source = ConstraintOptions::Source;
+  if (o.constraints == "none") return {};
+  if (o.constraints == "auto") return {.source = Source::Spans, .skip_illegal = o.skip_illegal};
+  return {Source::Listed, read_text(o.constraints), o.constraints, o.skip_illegal};
 }
 
 TrainOptions train_options(const Options& o, Index sentences) {
@@ -93,6 +102,7 @@ void run(const Options& o) {
   if (!o.templates.empty())
     features.templates = read_text(o.templates), features.templates_name = o.templates;
   features.vectors = o.vectors, features.hash_bits = o.hash_bits;
+  features.constraints = constraint_options(o);
   if (!o.dev.empty() && o.vectors.empty() != o.dev_vectors.empty())
     throw OptionError("dev-vectors", "goes with --vectors and --dev", "give both files, or neither");
   for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
@@ -107,6 +117,11 @@ void run(const Options& o) {
   if (!o.dev.empty()) dev = read_development_set(o.dev, o.format, examples.model, o.dev_vectors);
   fmt::print(stderr, "{} sentences, {} tokens, {} labels, {} attributes\n", examples.data.size(),
              examples.data.positions(), examples.model.labels.size(), examples.model.attributes.size());
+  if (examples.skipped > 0)
+    fmt::print(
+        stderr, "{} the constraints and {} left out\n",
+        examples.skipped == 1 ? "1 sentence breaks" : fmt::format("{} sentences break", examples.skipped),
+        examples.skipped == 1 ? "was" : "were");
 
   const std::optional<TrainState> from = take_up(o, checkpoints);
   if (from) options.resume = &*from;
@@ -175,6 +190,18 @@ void add_train(CLI::App& program) {
                   "label: .npy (float32 or float64, C order) or text, one row a line. Scale columns to about "
                   "unit variance; `tag` then wants --vectors, too");
   app->add_option("--dev-vectors", o->dev_vectors, "The same for --dev");
+  app->add_option(
+         "--constraints", o->constraints,
+         "Which labels may follow which, in training and in tagging. auto: what BIO or BIOES labels "
+         "allow (no I-NP behind O); FILE: a line for each forbidden transition, the label before and "
+         "the one behind, <s> and </s> for start and end, # for comments; none: anything")
+      ->option_text("none|auto|FILE [none]");
+  app->add_option("--illegal", o->skip_illegal,
+                  "Training sentences that break the constraints: error stops at the first; skip leaves them "
+                  "out and says how many")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"error", false}, {"skip", true}}))
+      ->default_str("error")
+      ->option_text("error|skip [error]");
   app->add_option("--loss", o->loss,
                   "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
                   "(averaged, Collins 2002)")

@@ -28,6 +28,7 @@ void Corpus::add(const Sentence& sentence) {
     for (Index c = 0; c < columns; ++c) add_cell(sentence.cell(t, c), sentence.value(t, c));
     end_token();
   }
+  open_.note = sentence.note();
   end_sentence();
 }
 
@@ -58,7 +59,7 @@ void Corpus::end_token() {
 
 void Corpus::end_sentence() {
   sentences_.push_back(open_);
-  open_ = {text_.size(), cells_.size(), row_ends_.size()};
+  open_ = {text_.size(), cells_.size(), row_ends_.size(), {}};
 }
 
 Sentence Corpus::operator[](Index n) const {
@@ -66,7 +67,7 @@ Sentence Corpus::operator[](Index n) const {
   const std::size_t row_end = n + 1 < size() ? sentences_[static_cast<std::size_t>(n) + 1].row : open_.row;
   return {text_.data() + begin.text, cells_.data() + begin.cell,
           std::span(row_ends_).subspan(begin.row, row_end - begin.row),
-          values_.empty() ? nullptr : values_.data() + begin.cell};
+          values_.empty() ? nullptr : values_.data() + begin.cell, begin.note};
 }
 
 void Corpus::fail(const char* problem, const char* mend) {

@@ -1,9 +1,13 @@
 #include "thalweg/features/dataset.h"
 
 #define XXH_INLINE_ALL
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "thalweg/core/error.h"
 
 namespace thalweg {
 
@@ -58,6 +62,54 @@ void DistinctRows::rehash(std::size_t slots) {
 void DistinctRows::clear() {
   rows_.clear(), which_.clear(), hashes_.clear();
   std::fill(slots_.begin(), slots_.end(), 0u);
+}
+
+std::string place(const Dataset& data, Index n, Index t) {
+  if (data.lines.empty() || data.lines[static_cast<std::size_t>(n)] == 0)
+    return fmt::format("sentence {}, token {}", n + 1, t + 1);
+  return place(data.source, data.lines[static_cast<std::size_t>(n)] + static_cast<std::uint64_t>(t));
+}
+
+namespace {
+
+template <class T>
+void append(const std::vector<T>& from, Index begin, Index end, std::vector<T>& to) {
+  if (!from.empty()) to.insert(to.end(), from.begin() + begin, from.begin() + end);
+}
+
+void append_rows(const SparseMatrix& from, Index begin, Index end, SparseMatrix& to) {
+  append(from.columns, from.offsets[begin], from.offsets[end], to.columns);
+  append(from.values, from.offsets[begin], from.offsets[end], to.values);
+  const Index shift = to.offsets.back() - from.offsets[begin];
+  for (Index r = begin; r < end; ++r) to.offsets.push_back(from.offsets[r + 1] + shift);
+}
+
+void append_sequence(const Dataset& from, Index n, Dataset& to) {
+  const Index begin = from.sequences[n], end = from.sequences[n + 1];
+  to.sequences.push_back(to.sequences.back() + end - begin);
+  append_rows(from.attributes, begin, end, to.attributes);
+  append(from.labels, begin, end, to.labels);
+  append(from.vectors, begin * from.vector_columns, end * from.vector_columns, to.vectors);
+  append(from.lines, n, n + 1, to.lines);
+  for (Index p = begin; p < end && !from.pairs.empty(); ++p) {
+    if (p + 1 == end) {
+      to.pairs.skip();
+    } else {
+      const Index row = from.pairs.which()[p];
+      to.pairs.add(from.pairs.rows().row(row), from.pairs.rows().row_values(row));
+    }
+  }
+}
+
+}  // namespace
+
+void drop_sequences(Dataset& data, std::span<const std::uint8_t> drop) {
+  Dataset kept;
+  kept.vector_columns = data.vector_columns, kept.source = data.source;
+  for (Index n = 0; n < data.size(); ++n) {
+    if (!drop[n]) append_sequence(data, n, kept);
+  }
+  data = std::move(kept);
 }
 
 }  // namespace thalweg

@@ -432,6 +432,13 @@ void refuse_labels_as_input(const Featurizer& featurizer, const Sentence& senten
   for (Index t = 0; t < sentence.size(); ++t) featurizer.templates().check_columns(sentence.columns(t) - 1);
 }
 
+// Where the last sequence comes from; 0 stands for nowhere, once one has a place.
+void note(const Sentence& sentence, Dataset& into) {
+  if (sentence.note().line == 0 && into.lines.empty()) return;
+  into.lines.resize(static_cast<std::size_t>(into.size()) - 1, 0);
+  into.lines.push_back(sentence.note().line);
+}
+
 }  // namespace
 
 void learn_sentence(const Featurizer& featurizer, const Sentence& sentence, Vocabulary& attributes,
@@ -441,6 +448,7 @@ void learn_sentence(const Featurizer& featurizer, const Sentence& sentence, Voca
                     [&](auto names, auto ids) { attributes.add(names, ids); });
   for (Index t = 0; t < sentence.size(); ++t)
     into.labels.push_back(labels.add(featurizer.label(sentence, t)));
+  note(sentence, into);
 }
 
 void look_up_sentence(const Featurizer& featurizer, const Sentence& sentence, const Vocabulary& attributes,

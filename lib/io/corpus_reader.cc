@@ -213,12 +213,14 @@ void CorpusReader::end_token(std::size_t line) {
 
 // Only now do the buffers stand still.
 void CorpusReader::publish() {
+  SentenceNote note;
   for (const RawLine& raw : raw_) {
     const char* first = block_.buffer_.data() + raw.begin;
+    if (raw.token == 0) note.line = first_line_ + block_.lines_.size();
     block_.lines_.push_back({{first, raw.size}, {first + raw.size, raw.ending}, raw.token});
   }
   block_.sentence_ = {block_.buffer_.data(), block_.cells_.data(), block_.row_ends_,
-                      weighted_ ? block_.values_.data() : nullptr};
+                      weighted_ ? block_.values_.data() : nullptr, note};
 }
 
 void CorpusReader::take(Block& into) {
@@ -237,6 +239,7 @@ Corpus read_corpus(const std::string& path, Format format) {
   CorpusReader reader(path, format);
   Corpus corpus;
   while (reader.next()) corpus.add(reader.sentence());
+  corpus.set_source(reader.text().name());
   if (corpus.size() == 0)
     throw InputError(reader.text().name(), "there is no sentence in it", "check the path");
   return corpus;

@@ -83,6 +83,14 @@ int hash_bits(const ArrayFile& file) {
   return static_cast<int>(bits);
 }
 
+Constraints constraints(const ArrayFile& file, Index K) {
+  if (!file.find("legal")) return {};
+  const auto legal = file.array<std::uint8_t>("legal", {K + 1, K + 1});
+  check(std::all_of(legal.begin(), legal.end(), [](std::uint8_t cell) { return cell <= 1; }), file, "legal",
+        "holds a number that is neither 0 nor 1");
+  return Constraints(K, legal);
+}
+
 Featurizer featurizer(const ArrayFile& file) {
   const auto boundary = file.array<std::uint32_t>("boundary", {1})[0];
   check(boundary <= 1, file, "boundary", "is neither 0 nor 1");
@@ -138,6 +146,8 @@ auto with_writer(const Model& model, Finish finish) {
     writer.add("contexts", strings);
     add(writer, "context-transitions", model.contexts.next);
   }
+  const Index rows = model.constraints.labels() + 1;
+  if (!model.constraints.empty()) writer.add("legal", model.constraints.table(), {rows, rows});
   const std::vector<std::uint32_t> bits{static_cast<std::uint32_t>(model.featurizer.hash_bits())};
   if (bits[0] > 0) writer.add("hash-bits", bits);
   const std::vector<std::uint32_t> columns{static_cast<std::uint32_t>(model.vector_columns)};
@@ -171,6 +181,7 @@ Model load_model(ArrayFile opened) {
   check(K > 0, file, "labels/offsets", "holds no label");
   model.emissions = feature_index(file, "emissions", static_cast<Index>(model.attributes.size()), K);
   model.transitions = feature_index(file, "transitions", K, K);
+  model.constraints = constraints(file, K);
   if (file.find("pairs/offsets")) {
     check(model.featurizer.pairs() != nullptr, file, "pairs/offsets",
           "is there although no template makes attributes of pairs");

@@ -72,6 +72,26 @@ void append_contexts(const Model& model, std::string& out) {
   }
 }
 
+// Start and end of a sentence; a label of that name would be written without the backslash.
+constexpr std::string_view kStart = "\\<s>", kEnd = "\\</s>";
+
+void append_constraints(const Model& model, std::string& out) {
+  const Constraints& constraints = model.constraints;
+  if (constraints.empty()) return;
+  out += "\n[forbidden]\n";
+  const Label boundary = constraints.boundary();
+  const auto append_label = [&](Label l, std::string_view at_boundary) {
+    l == boundary ? void(out += at_boundary) : append_name(model.labels.name(l), out);
+  };
+  for (Label i = 0; i <= boundary; ++i) {
+    for (Label j = 0; j <= boundary; ++j) {
+      if (constraints.allows(i, j)) continue;
+      append_label(i, kStart), out += '\t';
+      append_label(j, kEnd), out += '\n';
+    }
+  }
+}
+
 // The sections of weights. An attribute that is not written would lose its number.
 void append_all_weights(const Model& model, std::string& out) {
   const std::span<const double> w(model.weights);
@@ -115,6 +135,7 @@ class Reader {
     read_first_line();
     read_featurizer();
     read_labels();
+    if (text_.line() == "[forbidden]") read_constraints();
     read_transitions();
     read_emissions();
     if (text_.line() == "[pairs]") read_pairs();
@@ -290,6 +311,19 @@ class Reader {
       fail(std::to_string(fields) + " fields, " + std::to_string(expected) + " expected", what);
   }
 
+  void read_constraints() {
+    Constraints constraints(static_cast<Index>(model_.labels.size()));
+    while (next_line()) {
+      require(2, split(), "write label TAB next label; \\\\<s> is the start and \\\\</s> the end");
+      const Label from = fields_[0] == kStart ? constraints.boundary() : label(fields_[0]);
+      const Label to = fields_[1] == kEnd ? constraints.boundary() : label(fields_[1]);
+      if (!constraints.allows(from, to)) fail("this is forbidden twice", "take one out");
+      constraints.forbid(from, to);
+    }
+    if (constraints.forbidden() == 0) fail("nothing is forbidden", "take [forbidden] out");
+    model_.constraints = constraints;
+  }
+
   void read_transitions() {
     enter("[transitions]");
     std::vector<Entry> entries;
@@ -427,6 +461,7 @@ std::string model_text(const Model& model) {
   }
   out += model.encoding == Encoding::Bioes ? "\n[labels bioes]\n" : "\n[labels]\n";
   for (Label l = 0; l < model.labels.size(); ++l) append_name(model.labels.name(l), out), out += '\n';
+  append_constraints(model, out);
   append_all_weights(model, out);
   return out += "\n[end]\n";
 }

@@ -1,5 +1,6 @@
 #include "learning/development_watch.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "learning/state_checks.h"
@@ -45,8 +46,9 @@ void DevelopmentWatch::decode() {
     if (!shared) couplings.prepare_minima(chains.pairwise, K, chain_.histories());
     for (Index n = begin; n < end; ++n) {
       const Chain<float> chain = chains[n - begin];
-      minima_[slot].minimize(chain, couplings,
-                             std::span(predicted_).subspan(data.sequences[n], chain.length()));
+      const auto y = std::span(predicted_).subspan(data.sequences[n], chain.length());
+      if (!(minima_[slot].minimize(chain, couplings, y) < kInfinity<double>))
+        std::fill(y.begin(), y.end(), kNoLabel);
     }
   });
 }
@@ -58,7 +60,7 @@ void DevelopmentWatch::score(SpanScore& spans, LabelScore& tokens) {
     gold.clear(), guess.clear();
     for (Index p = data.sequences[n]; p < data.sequences[n + 1]; ++p) {
       gold.push_back(set_->labels.name(data.labels[p]));
-      guess.push_back(set_->labels.name(predicted_[p]));
+      guess.push_back(predicted_[p] == kNoLabel ? std::string_view() : set_->labels.name(predicted_[p]));
     }
     spans.add(gold, guess), tokens.add(gold, guess);
   }

@@ -7,6 +7,7 @@
 
 #include "learning/state_checks.h"
 #include "thalweg/core/parallel.h"
+#include "thalweg/model/linear_terms.h"
 
 namespace thalweg {
 namespace {
@@ -19,17 +20,29 @@ constexpr double kStartDepth = 9, kDeeper = 3, kDeepest = 60;
 
 void copy(Table<const float> from, Table<float> to) { std::copy_n(from.data, from.size(), to.data); }
 
-double dot(Table<const float> a, Table<const float> b) {
+// Expected energy; what is forbidden has probability 0 and costs nothing.
+double expected(Table<const float> energies, Table<const float> marginals) {
   double total = 0;
-  for (Index i = 0; i < a.size(); ++i)
-    total += static_cast<double>(a.data[i]) * static_cast<double>(b.data[i]);
+  for (Index i = 0; i < energies.size(); ++i) {
+    const double p = static_cast<double>(marginals.data[i]);
+    total += p == 0 ? 0 : static_cast<double>(energies.data[i]) * p;
+  }
   return total;
 }
 
-std::vector<Index> bigram_cells(const FeatureIndex& transitions, Index K) {
+// (1 - eta) old + eta now, but what is forbidden stays so: 0 times infinity is not a number.
+void blend(float eta, const float* old, const float* now, Index count, float* out) {
+  for (Index i = 0; i < count; ++i)
+    out[i] = now[i] < kInfinity<float> ? (1 - eta) * old[i] + eta * now[i] : now[i];
+}
+
+std::vector<Index> bigram_cells(const Model& model) {
+  const Index K = static_cast<Index>(model.labels.size());
   std::vector<Index> cells;
-  for (Index i = 0; i < transitions.rows(); ++i) {
-    for (Label j : transitions.row(i)) cells.push_back(i * K + static_cast<Index>(j));
+  for (Index i = 0; i < model.transitions.rows(); ++i) {
+    for (Label j : model.transitions.row(i)) {
+      if (model.constraints.allows(static_cast<Label>(i), j)) cells.push_back(i * K + static_cast<Index>(j));
+    }
   }
   return cells;
 }
@@ -46,7 +59,7 @@ ExponentiatedGradient::ExponentiatedGradient(const Model& model, const Dataset& 
     : data_(data),
       c2_(c2),
       chain_(model, data.attributes),
-      pairs_(bigram_cells(model.transitions, chain_.labels())),
+      pairs_(bigram_cells(model)),
       rng_(seed),
       order_(static_cast<std::size_t>(data.size())),
       entropy_(order_.size(), 0.0),
@@ -57,6 +70,10 @@ ExponentiatedGradient::ExponentiatedGradient(const Model& model, const Dataset& 
   theta_.resize(data.positions(), K), marginals_.resize(data.positions(), K);
   theta_pairs_.resize(data.size(), bigrams), marginal_pairs_.resize(data.size(), bigrams);
   pairwise_.resize(1, K * K), pair_difference_.resize(1, K * K);
+  if (!model.constraints.empty()) {
+    LegalEnds(model.constraints).energies({data.sequences}, theta_);
+    LegalPairs(model.constraints).energies({}, pairwise_);
+  }
   double depth = kStartDepth;
   do {
     norm_ = 0;
@@ -116,8 +133,7 @@ void ExponentiatedGradient::visit(Index n) {
   chain_.unary(block(n), unary);
   for (int attempt = 1;; ++attempt) {
     const float eta = eta_[n];
-    for (Index i = 0; i < unary.size(); ++i)
-      now.unary.data[i] = (1 - eta) * old.unary.data[i] + eta * unary.data[i];
+    blend(eta, old.unary.data, unary.data, unary.size(), now.unary.data);
     for (Index i = 0; i < now.pairs.columns; ++i)
       now.pairs.data[i] = (1 - eta) * old.pairs.data[i] + eta * chain_.pairwise().data[pairs_[i]];
     const double entropy = measure(n), grown = descend(n, was, marginals(n));
@@ -146,7 +162,7 @@ double ExponentiatedGradient::measure(Index n) {
   std::fill_n(counts.data, counts.size(), 0.f);
   sums_.marginals(1, {to.unary, counts, {}});
   for (std::size_t i = 0; i < pairs_.size(); ++i) to.pairs.data[i] = counts.data[pairs_[i]];
-  return dot(at.unary, to.unary) + dot(at.pairs, to.pairs) - free;
+  return expected(at.unary, to.unary) + expected(at.pairs, to.pairs) - free;
 }
 
 // Moves w as alpha_n goes from one set of marginals to another; returns by how much |w|^2 grew.

@@ -9,6 +9,7 @@
 #include "learning/solver_runs.h"
 #include "learning/warm_start.h"
 #include "thalweg/core/error.h"
+#include "thalweg/learning/legality.h"
 
 namespace thalweg {
 namespace {
@@ -24,6 +25,7 @@ void check_labels(const Model& model, const Dataset& data) {
     throw InputError("training data", "a token has a label that the model lacks",
                      "learn the labels of all data first");
   }
+  check_legal(data, model.constraints, model.labels);
 }
 
 void choose_features(Model& model, const Dataset& data, const TrainOptions& options) {

@@ -48,6 +48,7 @@ Model pruned(const Model& model) {
   Model out;
   out.featurizer = model.featurizer;
   out.labels = model.labels, out.encoding = model.encoding, out.storage = model.storage;
+  out.constraints = model.constraints;
   std::vector<bool> used, any;
   const std::span<const double> w(model.weights);
   const FeatureIndex kept =
@@ -100,6 +101,7 @@ LinearChain::LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissio
   first_pairwise_ = parameters_;
   place(pairwise_terms_, std::make_unique<Transitions>(model.transitions, labels_));
   if (!shares_pairwise_) place(pairwise_terms_, std::make_unique<PairLinear>(model.pairs, labels_));
+  if (!model.constraints.empty()) place(pairwise_terms_, std::make_unique<LegalPairs>(model.constraints));
   if (!model.contexts.empty()) {
     histories_ = std::make_unique<const Histories>(labels_, model.contexts.strings);
     std::vector<State> rows;
@@ -110,6 +112,7 @@ LinearChain::LinearChain(const Model& model, std::unique_ptr<LinearTerm> emissio
   pairwise_parameters_ = parameters_ - first_pairwise_;
   if (model.vector_columns > 0)
     place(unary_terms_, std::make_unique<DenseLinear>(model.vector_columns, labels_));
+  if (!model.constraints.empty()) place(unary_terms_, std::make_unique<LegalEnds>(model.constraints));
   assign(model.weights);
 }
 

@@ -358,4 +358,26 @@ double PairLinear::descend(const Block& block, Table<const float> part_gradient,
   return grown;
 }
 
+void LegalEnds::energies(const Block& block, Table<float> out) const {
+  const Label K = static_cast<Label>(constraints_.labels()), boundary = constraints_.boundary();
+  for (std::size_t n = 0; n + 1 < block.sequences.size(); ++n) {
+    const Index first = block.sequences[n] - block.begin(), end = block.sequences[n + 1] - block.begin();
+    if (first == end) continue;
+    for (Label l = 0; l < K; ++l) {
+      if (!constraints_.allows(boundary, l)) out[first][l] = kInfinity<float>;
+      if (!constraints_.allows(l, boundary)) out[end - 1][l] = kInfinity<float>;
+    }
+  }
+}
+
+void LegalPairs::energies(const Block&, Table<float> out) const {
+  const Label K = static_cast<Label>(constraints_.labels());
+  for (Label i = 0; i < K; ++i) {
+    for (Label j = 0; j < K; ++j) {
+      if (constraints_.allows(i, j)) continue;
+      for (Index table = 0; table < out.rows; ++table) out[table][i * K + j] = kInfinity<float>;
+    }
+  }
+}
+
 }  // namespace thalweg

@@ -44,13 +44,12 @@ void Explainer::read(const Sentence& sentence) {
   const auto best = decoder_.minimize();
   best_.assign(best.begin(), best.end());
   energy_ = decoder_.energy();
+  probabilities_.resize(best_.size());
+  if (!(energy_ < kInfinity<double>)) return;
   decoder_.free_energy();
   decoder_.marginals();
-  probabilities_.resize(best_.size());
-  if (energy_ < kInfinity<double>) {
-    for (std::size_t t = 0; t < best_.size(); ++t)
-      probabilities_[t] = decoder_.probability(static_cast<Index>(t), best_[t]);
-  }
+  for (std::size_t t = 0; t < best_.size(); ++t)
+    probabilities_[t] = decoder_.probability(static_cast<Index>(t), best_[t]);
   const Chain<float> chain = decoder_.chain();
   couplings_.prepare_minima(widened(chain.pairwise, pairwise_), chain.labels(), chain.histories);
 }

@@ -110,6 +110,7 @@ const Couplings<float>& Decoder::for_sums() {
 std::span<const Label> Decoder::minimize() {
   labels_.resize(static_cast<std::size_t>(chain().length()));
   energy_ = minima_.minimize(chain(), for_minima(), labels_);
+  if (!(energy_ < kInfinity<double>)) labels_.clear();
   return labels_;
 }
 

@@ -8,6 +8,7 @@
 
 #include "thalweg/core/error.h"
 #include "thalweg/io/matrix_reader.h"
+#include "thalweg/learning/legality.h"
 #include "thalweg/pipeline/encoding.h"
 
 namespace thalweg {
@@ -105,12 +106,33 @@ void learn(Examples& e, const Sentence& sentence, FeatureScratch& scratch) {
   learn_pairs(e.model.featurizer, sentence, e.model.pair_attributes, scratch, e.data);
 }
 
-void finish(Examples& examples, const FeatureOptions& options, const std::string& where) {
-  if (options.encoding == Encoding::Bioes) {
-    const Vocabulary names = std::exchange(examples.model.labels, {});
-    encode_bioes(examples.data, names, examples.model.labels, where);
-    examples.model.encoding = options.encoding;
-  }
+void encode(Examples& e, Encoding encoding) {
+  if (encoding == Encoding::None) return;
+  const Vocabulary names = std::exchange(e.model.labels, {});
+  encode_bioes(e.data, names, e.model.labels, e.data.source);
+  e.model.encoding = encoding;
+}
+
+Constraints make_constraints(const ConstraintOptions& options, const Vocabulary& labels) {
+  using Source = ConstraintOptions::Source;
+  if (options.source == Source::None) return {};
+  if (options.source == Source::Listed) return listed_constraints(options.list, options.list_name, labels);
+  Constraints constraints = span_constraints(labels);
+  if (constraints.empty())
+    throw InputError("training data", "its labels are neither BIO nor BIOES, so there is nothing to derive",
+                     "leave --constraints out, or list what is forbidden in a file");
+  return constraints;
+}
+
+void constrain(Examples& e, const ConstraintOptions& options) {
+  e.model.constraints = make_constraints(options, e.model.labels);
+  if (options.skip_illegal) e.skipped = drop_illegal(e.data, e.model.constraints);
+  check_legal(e.data, e.model.constraints, e.model.labels);
+}
+
+void finish(Examples& examples, const FeatureOptions& options) {
+  encode(examples, options.encoding);
+  constrain(examples, options.constraints);
   sort_by_use(examples.data, examples.model.attributes, static_cast<Index>(examples.model.labels.size()),
               options.min_count);
   if (options.min_count > 1)
@@ -130,7 +152,8 @@ Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
     vectors.add(corpus[n].size(), e.data);
   }
   vectors.end();
-  finish(e, options, "training data");
+  e.data.source = corpus.source();
+  finish(e, options);
   return e;
 }
 
@@ -150,7 +173,8 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
   vectors.end();
   if (e.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
-  finish(e, options, path);
+  e.data.source = reader.text().name();
+  finish(e, options);
   return e;
 }
 

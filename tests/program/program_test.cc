@@ -58,6 +58,47 @@ TEST_CASE("bad input exits 1 and says where, what and how to mend", "[program]")
   CHECK(folder.names().count("m") == 0);  // nothing was left behind
 }
 
+TEST_CASE("constraints hold from training to tagging", "[program]") {
+  const TemporaryFolder folder;
+  const std::string m = folder / "m";
+  auto train = [&](const std::string& text, const std::string& more) {
+    spill(folder / "train.txt", text);
+    return run("thalweg train " + (folder / "train.txt") + " --model " + m + " " + more);
+  };
+  const std::string legal = "a O\nb B-P\nc I-P\n\nd B-P\na O\n\n", broken = legal + "a O\nc I-P\n\n";
+  check_one_line_error(train(broken, "--constraints auto"), 1, "train.txt:9: I-P behind O is forbidden");
+  const Result skipped = train(broken, "--constraints auto --illegal skip");
+  CHECK(skipped.code == 0);
+  CHECK_THAT(skipped.err, ContainsSubstring("1 sentence breaks the constraints and was left out"));
+  CHECK_THAT(run("thalweg inspect --model " + m).out, ContainsSubstring("2 forbidden transitions: O > I-P"));
+  CHECK(json::parse(run("thalweg inspect --json --model " + m).out)["forbidden"] ==
+        json::parse(R"([["O", "I-P"], ["<s>", "I-P"]])"));
+  spill(folder / "list", "# one\nO I-P\nO B-Q\n");
+  check_one_line_error(train(legal, "--constraints " + (folder / "list")), 1, "list:3: 'B-Q' is no label");
+  check_one_line_error(train(legal, "--constraints " + (folder / "no")), 1, "no");
+
+  // Sentences start with O and end with another label, so those of one token cannot be labelled.
+  spill(folder / "list", "<s> B-P\n<s> I-P\nO </s>\n");
+  REQUIRE(train("a O\nb B-P\n\na O\nc I-P\n\n", "--constraints " + (folder / "list")).code == 0);
+  spill(folder / "in.txt", "a\nb\n\n# note\na\n\na\nc\n");
+  const std::string tag = "thalweg tag " + (folder / "in.txt") + " --model " + m;
+  for (const char* more :
+       {"", " --nbest 2", " --marginals", " --energy", " --spans", " --pretty", " --threads 3"}) {
+    const Result r = run(tag + more);
+    CHECK(r.code == 1);
+    CHECK_THAT(r.err, ContainsSubstring("in.txt:5: the model's constraints leave no labelling"));
+    CHECK_THAT(r.out, !ContainsSubstring("note"));
+    CHECK_FALSE(r.out.empty());
+  }
+  const Result on = run(tag + " --keep-going");
+  CHECK(on.code == 1);
+  CHECK_THAT(on.err, ContainsSubstring("in.txt:5: the model's constraints leave no labelling"));
+  CHECK(on.out == "a O\nb B-P\n\n# note\na\n\na O\nc I-P\n");
+  CHECK(run(tag + " --keep-going --threads 3").out == on.out);
+  check_one_line_error(run("thalweg explain --sentence 2 --model " + m + " " + (folder / "in.txt")), 1,
+                       "in.txt:5");
+}
+
 TEST_CASE("a model that cannot be written leaves the old one alone", "[program]") {
   const TemporaryFolder folder;
   const std::string path = folder / "old.model";

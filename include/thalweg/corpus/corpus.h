@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "thalweg/core/export.h"
@@ -24,6 +26,11 @@ struct Cell {
   std::uint32_t size;
 };
 
+/// What a file says of a sentence beside its tokens.
+struct SentenceNote {
+  std::uint64_t line = 0;  ///< where its first token stands, the others on the lines behind; 0: in no file
+};
+
 /// A view of T tokens, each a row of at least one cell; rows may differ in length. It owns nothing and is
 /// cheap to copy. A cell may carry a value beside its text: the weight of an attribute, 1 unless said
 /// otherwise.
@@ -34,8 +41,8 @@ class Sentence {
   /// @param row_ends  [T]; row t is cells [row_ends[t - 1], row_ends[t]), from 0 for t = 0
   /// @param values    beside `cells`, or null when every value is 1
   Sentence(const char* text, const Cell* cells, std::span<const std::uint32_t> row_ends,
-           const float* values = nullptr)
-      : text_(text), cells_(cells), row_ends_(row_ends), values_(values) {}
+           const float* values = nullptr, SentenceNote note = {})
+      : text_(text), cells_(cells), row_ends_(row_ends), values_(values), note_(note) {}
 
   Index size() const { return static_cast<Index>(row_ends_.size()); }  ///< T
   Index columns(Index t) const { return row_ends_[t] - row_begin(t); }
@@ -45,6 +52,7 @@ class Sentence {
   }
   float value(Index t, Index column) const { return values_ ? values_[row_begin(t) + column] : 1.0f; }
   bool has_values() const { return values_ != nullptr; }
+  const SentenceNote& note() const { return note_; }
 
  private:
   std::uint32_t row_begin(Index t) const { return t == 0 ? 0 : row_ends_[t - 1]; }
@@ -53,6 +61,7 @@ class Sentence {
   const Cell* cells_ = nullptr;
   std::span<const std::uint32_t> row_ends_;
   const float* values_ = nullptr;
+  SentenceNote note_;
 };
 
 /// Owns N sentences: one arena of bytes, 8 bytes a cell, 4 a token (and 4 a cell once a value is not 1).
@@ -72,12 +81,16 @@ class THALWEG_EXPORT Corpus {
   Index tokens() const { return static_cast<Index>(row_ends_.size()); }
   /// Cells of the shortest row: what templates may read. 0 without tokens.
   Index columns() const { return columns_; }
+  /// The file that the lines of SentenceNote count in; empty where there is none.
+  const std::string& source() const { return source_; }
+  void set_source(std::string name) { source_ = std::move(name); }
   /// Valid until the next addition.
   Sentence operator[](Index n) const;
 
  private:
   struct Begin {
     std::size_t text = 0, cell = 0, row = 0;
+    SentenceNote note{};
   };
   void begin_token(std::size_t cells);
   void add_cell(std::string_view text, float value);
@@ -92,6 +105,7 @@ class THALWEG_EXPORT Corpus {
   std::vector<Begin> sentences_;         // where each closed sentence begins
   Begin open_;                           // where the open one begins
   Index columns_ = 0;
+  std::string source_;
 };
 
 }  // namespace thalweg

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "thalweg/core/export.h"
@@ -68,8 +69,10 @@ struct Dataset {
   /// Attributes of the pair of positions p and p + 1, from B templates with macros: many pairs have the same.
   /// Skipped where a sequence ends; empty without such templates.
   DistinctRows pairs;
-  std::vector<float> vectors;  ///< [positions x vector_columns] numbers beside the attributes
-  Index vector_columns = 0;    ///< 0 where there are none
+  std::vector<float> vectors;        ///< [positions x vector_columns] numbers beside the attributes
+  Index vector_columns = 0;          ///< 0 where there are none
+  std::string source;                ///< the file, for errors; empty where there is none
+  std::vector<std::uint64_t> lines;  ///< [N] where each sequence's first token stands there, or empty
 
   Index size() const { return static_cast<Index>(sequences.size()) - 1; }
   Index positions() const { return sequences.back(); }
@@ -86,7 +89,14 @@ struct Dataset {
     labels.clear();
     pairs.clear();
     vectors.clear();
+    lines.clear();
   }
 };
+
+/// For errors: `file:line` of the t-th token of sequence n, or its numbers where there is no file.
+THALWEG_EXPORT std::string place(const Dataset& data, Index n, Index t);
+
+/// Takes sequences out, with all that belongs to them. @param drop [N] nonzero: that one
+THALWEG_EXPORT void drop_sequences(Dataset& data, std::span<const std::uint8_t> drop);
 
 }  // namespace thalweg

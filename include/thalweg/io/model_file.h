@@ -27,6 +27,10 @@
 /// with gazetteers, for each of them:
 ///
 /// | `gazetteer/NAME` or `gazetteer-lower/NAME` | u8 | its entries, one a line                              |
+///
+/// and since 1.2, with constraints:
+///
+/// | `legal`            | u8 [K+1 x K+1]    | 1 where a label may follow another (model/constraints.h)    |
 #pragma once
 
 #include <string>

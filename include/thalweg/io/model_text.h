@@ -17,6 +17,9 @@
 ///     B-NP
 ///     I-NP
 ///
+///     [forbidden]                      label TAB next label; \<s> is a sentence's start and \</s> its end
+///     B-NP	\</s>
+///
 ///     [transitions]                    label TAB next label TAB weight
 ///     B-NP	I-NP	8.1220093
 ///
@@ -30,8 +33,9 @@
 ///
 /// Weights are the shortest decimals that give the same float again. In names `\t`, `\n`, `\r`, `\0` and `\\`
 /// stand for those characters, `\[` for a bracket at the beginning and `\e` for an empty name. Attributes are
-/// numbered as they come; one without weights is a line of its own. Blank lines mean nothing. Gazetteers and
-/// pairs are there only if the model has them. `[end]` must be there, so that half a file is noticed.
+/// numbered as they come; one without weights is a line of its own. Blank lines mean nothing. Gazetteers,
+/// what is forbidden and pairs are there only if the model has them. `[end]` must be there, so that half a
+/// file is noticed.
 #pragma once
 
 #include <string>

@@ -111,7 +111,7 @@ struct TrainSummary {
 /// @pre sort_by_use has numbered the attributes
 /// @throws OptionError for values out of range or that do not go together, or a state to go on from that is
 /// of another training, naming what differs; InputError when there is nothing to learn: no token, or one
-/// label only.
+/// label only; or when an answer breaks the model's constraints.
 THALWEG_EXPORT TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet* development,
                                         const TrainOptions& options, const TrainCallback& callback = {});
 

@@ -15,6 +15,7 @@
 #include "thalweg/core/export.h"
 #include "thalweg/energy/chain.h"
 #include "thalweg/features/featurizer.h"
+#include "thalweg/model/constraints.h"
 #include "thalweg/model/energy_term.h"
 #include "thalweg/model/feature_index.h"
 #include "thalweg/model/folding.h"
@@ -40,6 +41,7 @@ struct Model {
   LabelContexts contexts;       ///< none in a chain of first order
   Index vector_columns = 0;     ///< numbers a token that go with it, each with a weight for each label
   std::vector<double> weights;  ///< of emissions, transitions, pairs, contexts, [vector_columns x labels]
+  Constraints constraints;      ///< over the labels, or empty
   std::shared_ptr<const void> storage;  ///< what vocabularies that borrow their arrays stand on
 
   Index features() const {

@@ -10,6 +10,7 @@
 #include "thalweg/core/aligned.h"
 #include "thalweg/core/export.h"
 #include "thalweg/energy/histories.h"
+#include "thalweg/model/constraints.h"
 #include "thalweg/model/energy_term.h"
 #include "thalweg/model/feature_index.h"
 #include "thalweg/model/folding.h"
@@ -140,6 +141,45 @@ class THALWEG_EXPORT PairLinear : public LinearTerm {
   const FeatureIndex& index_;
   Index labels_;
   std::vector<double> weights_;
+};
+
+/// A term without parameters: nothing to learn, nothing to move.
+class THALWEG_EXPORT FixedTerm : public LinearTerm {
+ public:
+  FixedTerm() : LinearTerm(0) {}
+
+  void assign(std::span<const double>, int) override {}
+  void pull_back(const Block&, Table<const float>, std::span<double>, int) const override {}
+  double descend(const Block&, Table<const float>, float) override { return 0; }
+  void weights(std::span<double>) const override {}
+};
+
+/// unary[p][l] = +infinity where a sequence may not start, or may not end, with label l.
+class THALWEG_EXPORT LegalEnds : public FixedTerm {
+ public:
+  /// `constraints` must outlive the term, as below. @pre not empty
+  explicit LegalEnds(const Constraints& constraints) : constraints_(constraints) {}
+
+  Shape shape(const Block& block) const override { return {block.positions(), constraints_.labels()}; }
+  void energies(const Block& block, Table<float> out) const override;
+
+ private:
+  const Constraints& constraints_;
+};
+
+/// pairwise[c][i * K + j] = +infinity where label j may not follow label i.
+class THALWEG_EXPORT LegalPairs : public FixedTerm {
+ public:
+  explicit LegalPairs(const Constraints& constraints) : constraints_(constraints) {}
+
+  Shape shape(const Block& block) const override {
+    return {block.pair_rows ? static_cast<Index>(block.tables.size()) : 1,
+            constraints_.labels() * constraints_.labels()};
+  }
+  void energies(const Block&, Table<float> out) const override;
+
+ private:
+  const Constraints& constraints_;
 };
 
 }  // namespace thalweg

@@ -31,7 +31,8 @@ class THALWEG_EXPORT Tagger {
   Tagger& operator=(Tagger&&) noexcept;
   ~Tagger();
 
-  /// One label a token; words are column 0. For models that read more columns there is the next.
+  /// One label a token; words are column 0. For models that read more columns there is the next. Empty where
+  /// the model's constraints leave no labelling, as below.
   /// @throws InputError where a template reads another column.
   std::vector<std::string> tag(std::span<const std::string> words) const;
   std::vector<std::string> tag(std::initializer_list<std::string_view> words) const;
@@ -62,10 +63,12 @@ class THALWEG_EXPORT Decoder {
   /// The chain of the last `read`; valid until the next.
   Chain<float> chain() const;
 
-  /// The lowest labelling, valid until the next call.
+  /// The lowest labelling, valid until the next call; empty, and the energy +infinity, where the model's
+  /// constraints leave none.
   std::span<const Label> minimize();
   double energy() const { return energy_; }  ///< of the labelling `minimize` found
-  /// F at beta = 1: log p(labelling) = free_energy() - energy.
+  /// F at beta = 1: log p(labelling) = free_energy() - energy. +infinity where there is no labelling; then
+  /// there is nothing else to ask of sums.
   double free_energy();
   /// [T x K] p(y_t = l), after `free_energy`; valid until the next call.
   Table<const float> marginals();

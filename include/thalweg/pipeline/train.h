@@ -18,7 +18,21 @@
 
 namespace thalweg {
 
-/// How text becomes attributes.
+/// Which labels may follow which, in training and in tagging.
+struct ConstraintOptions {
+  enum class Source {
+    None,
+    Spans,   ///< BIO or BIOES legality, derived from the labels (learning/legality.h)
+    Listed,  ///< what `list` forbids
+  };
+  Source source = Source::None;
+  std::string list{};                     ///< forbidden transitions, a line each (learning/legality.h)
+  std::string list_name = "constraints";  ///< what errors call it
+  /// Sentences whose labels break them are left out; otherwise the first is an error.
+  bool skip_illegal = false;
+};
+
+/// How text becomes examples.
 struct FeatureOptions {
   Format format = Format::Columns;
   /// The template language (features/templates.h); empty takes TemplateSet::built_in for the columns at hand.
@@ -37,16 +51,19 @@ struct FeatureOptions {
   /// a million attributes; 0 keeps the names, at most Featurizer::kMaxHashBits.
   int hash_bits = 0;
   Index min_count = 1;  ///< attributes seen less often are left out, >= 1
+  ConstraintOptions constraints{};
 };
 
 /// A model that has words but no weights yet, and the data it numbered.
 struct Examples {
   Model model;
   Dataset data;
+  Index skipped = 0;  ///< sentences left out because they break the constraints
 };
 
 /// From memory. The label is each token's last cell (in Format::Attributes the first).
-/// @throws InputError for templates or columns that do not fit, OptionError for a min_count below 1.
+/// @throws InputError for templates or columns that do not fit, and for constraints that name unknown labels,
+/// cannot be derived or are broken; OptionError for a min_count below 1.
 THALWEG_EXPORT Examples learn_examples(const Corpus& corpus, const FeatureOptions& options = {});
 /// From a file ("-": standard input) without keeping its text. @throws as above, IoError, and InputError at
 /// `file:line`.
