@@ -6,7 +6,6 @@
 
 #include "terminal.h"
 #include "thalweg/core/error.h"
-#include "thalweg/io/atomic_file.h"
 #include "thalweg/io/checkpoint_file.h"
 
 namespace thalweg::app {
@@ -38,10 +37,6 @@ Interruption::~Interruption() {
 }
 
 int Interruption::signal() { return received; }
-
-Checkpoints::Checkpoints(std::string path, double every) : path_(std::move(path)), every_(every) {
-  if (!path_.empty()) const AtomicFile probe(path_);
-}
 
 bool Checkpoints::exists() const { return !path_.empty() && std::filesystem::exists(path_); }
 

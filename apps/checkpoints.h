@@ -28,8 +28,7 @@ class Checkpoints {
  public:
   /// @param path empty: nothing is kept. @param every seconds, >= 0; 0: after every iteration. A state that
   /// takes long to write is written less often, so that it all takes a twentieth of the time at most.
-  /// @throws IoError if nothing could be written there
-  Checkpoints(std::string path, double every);
+  Checkpoints(std::string path, double every) : path_(std::move(path)), every_(every) {}
 
   /// The state to go on from, if there is one. Says so. @throws ModelError, IoError
   std::optional<TrainState> load() const;

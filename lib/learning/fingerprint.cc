@@ -56,6 +56,7 @@ std::string features_hash(const Model& model) {
       .add(model.emissions)
       .add(model.transitions)
       .add(model.pairs)
+      .add(model.contexts.next)
       .add(model.constraints.table())
       .text();
 }

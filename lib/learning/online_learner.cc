@@ -83,7 +83,8 @@ void OnlineLearner::restore(const OnlineState& state) {
   require_order(state.order, data_.size());
   current_.assign(state.weights), weighted_.assign(state.weighted);
   order_ = state.order, rng_ = Rng::restored(state.rng), step_ = state.step;
-  if (current_.shares_pairwise()) couplings_.prepare_minima(current_.pairwise(), current_.labels());
+  if (current_.shares_pairwise())
+    couplings_.prepare_minima(current_.pairwise(), current_.labels(), current_.histories());
 }
 
 }  // namespace thalweg

@@ -129,12 +129,19 @@ TEST_CASE("a training that moves from the dual to L-BFGS goes on from either", "
   CHECK(resume_everywhere(data, false, options, 7) > 60);
 }
 
-TEST_CASE("trainings with weights of pairs go on, too", "[learning][resume][pairs]") {
-  const Data data(kPairs);
-  for (const auto& [name, options] : kCases) {
-    if (options.solver == Solver::ExponentiatedGradient) continue;
-    CAPTURE(name);
-    resume_everywhere(data, true, options, 3);
+TEST_CASE("trainings with weights of pairs or of longer strings of labels go on, too",
+          "[learning][resume][pairs]") {
+  for (const Index order : {1, 2}) {
+    for (const char* templates : {kPlain, kPairs}) {
+      const Data data(templates, 60);
+      for (const auto& [name, options] : kCases) {
+        if (options.solver == Solver::ExponentiatedGradient) continue;
+        CAPTURE(name, order);
+        TrainOptions o = options;
+        o.order = order;
+        resume_everywhere(data, true, o, 7);
+      }
+    }
   }
 }
 
@@ -172,6 +179,8 @@ TEST_CASE("a checkpoint of another training is refused by what differs", "[learn
   TrainOptions other = options;
   other.c2 = 2;
   refused(data, true, other, "is of a training with c2 1, this one has 2");
+  other = options, other.order = 2;
+  refused(data, true, other, "other features");
   other = options, other.iterations = 4;
   refused(data, true, other, "iterations 3, this one has 4");
   other = options, other.seed = 7;
