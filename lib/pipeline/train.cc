@@ -109,7 +109,7 @@ void learn(Examples& e, const Sentence& sentence, FeatureScratch& scratch) {
 void encode(Examples& e, Encoding encoding) {
   if (encoding == Encoding::None) return;
   const Vocabulary names = std::exchange(e.model.labels, {});
-  encode_bioes(e.data, names, e.model.labels, e.data.source);
+  encode_bioes(e.data, names, e.model.labels, e.data.source.empty() ? "training data" : e.data.source);
   e.model.encoding = encoding;
 }
 
