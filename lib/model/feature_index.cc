@@ -166,6 +166,7 @@ void sort_by_use(Dataset& data, Vocabulary& attributes, Index K, Index min_count
 }
 
 void drop_rare_pairs(Dataset& data, Vocabulary& pair_attributes, Index min_count) {
+  if (data.pairs.empty()) return;  // no template asks about pairs
   const DistinctRows old = std::move(data.pairs);
   std::vector<Index> counts(pair_attributes.size(), 0);
   for (Index n = 0; n < data.size(); ++n) {
