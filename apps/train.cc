@@ -1,11 +1,14 @@
 #include "thalweg/pipeline/train.h"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 #include "checkpoints.h"
 #include "commands.h"
+#include "model_choice.h"
 #include "terminal.h"
 #include "thalweg/core/error.h"
 #include "thalweg/io/atomic_file.h"
@@ -20,11 +23,13 @@ struct Options {
   std::vector<std::string> gazetteers, lower_gazetteers;  // NAME=FILE
   std::string constraints = "none";
   bool skip_illegal = false;
+  std::vector<std::string> tune;
+  std::vector<double> tune_range;
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
   double beta = 1, gap = 1e-5, aggressiveness = 1;
-  Index iterations = 0, min_count = 1, patience = 20, memory = 6, order = 1;
+  Index iterations = 0, min_count = 1, patience = 20, memory = 6, order = 1, folds = 0;
   double checkpoint_every = 60;
   bool all_features = false, json = false, resume = false;
   Boundary boundary = Boundary::Marks;
@@ -94,8 +99,7 @@ std::optional<TrainState> take_up(const Options& o, const Checkpoints& checkpoin
   return std::nullopt;
 }
 
-void run(const Options& o) {
-  const auto start = std::chrono::steady_clock::now();
+FeatureOptions feature_options(const Options& o) {
   FeatureOptions features;
   features.format = o.format, features.boundary = o.boundary, features.encoding = o.encoding,
   features.min_count = o.min_count;
@@ -103,18 +107,37 @@ void run(const Options& o) {
     features.templates = read_text(o.templates), features.templates_name = o.templates;
   features.vectors = o.vectors, features.hash_bits = o.hash_bits;
   features.constraints = constraint_options(o);
-  if (!o.dev.empty() && o.vectors.empty() != o.dev_vectors.empty())
-    throw OptionError("dev-vectors", "goes with --vectors and --dev", "give both files, or neither");
   for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
   for (const auto& one : o.lower_gazetteers) features.gazetteers.push_back(read_gazetteer(one, true));
-  { const AtomicFile probe(o.model); }  // a path that cannot be written shows now, not after the training
-  Checkpoints checkpoints(checkpoint_path(o), o.checkpoint_every);
-  Examples examples = read_examples(o.train, features);
-  std::optional<Model> init;
-  TrainOptions options = train_options(o, examples.data.size());
-  if (!o.init.empty()) init = load_model(o.init), options.init = &*init;
-  std::optional<DevelopmentSet> dev;
-  if (!o.dev.empty()) dev = read_development_set(o.dev, o.format, examples.model, o.dev_vectors);
+  return features;
+}
+
+TuneOptions tune_options(const Options& o) {
+  TuneOptions t;
+  t.c1 = std::count(o.tune.begin(), o.tune.end(), "c1") > 0;
+  t.c2 = std::count(o.tune.begin(), o.tune.end(), "c2") > 0;
+  if (o.tune_range.size() == 2) t.lowest = o.tune_range[0], t.highest = o.tune_range[1];
+  return t;
+}
+
+void check_together(const Options& o) {
+  if (o.model.empty() && o.folds == 0 && o.tune.empty())
+    throw OptionError("model", "is missing", "say where the model goes, or give --folds to validate only");
+  if (!o.tune.empty() && o.dev.empty() && o.folds == 0)
+    throw OptionError("tune", "has nothing to judge by", "give --dev FILE or --folds K");
+  if (!o.dev.empty() && o.vectors.empty() != o.dev_vectors.empty())
+    throw OptionError("dev-vectors", "goes with --vectors and --dev", "give both files, or neither");
+}
+
+void take(const Tuned& tuned, const Options& o, TrainOptions& options) {
+  print(tuned, o.json);
+  options.c1 = tuned.best().c1, options.c2 = tuned.best().c2;
+}
+
+using Time = std::chrono::steady_clock::time_point;
+
+void train_and_save(const Options& o, Examples& examples, const DevelopmentSet* dev, TrainOptions options,
+                    Time start) {
   fmt::print(stderr, "{} sentences, {} tokens, {} labels, {} attributes\n", examples.data.size(),
              examples.data.positions(), examples.model.labels.size(), examples.model.attributes.size());
   if (examples.skipped > 0)
@@ -122,7 +145,7 @@ void run(const Options& o) {
         stderr, "{} the constraints and {} left out\n",
         examples.skipped == 1 ? "1 sentence breaks" : fmt::format("{} sentences break", examples.skipped),
         examples.skipped == 1 ? "was" : "were");
-
+  Checkpoints checkpoints(checkpoint_path(o), o.checkpoint_every);
   const std::optional<TrainState> from = take_up(o, checkpoints);
   if (from) options.resume = &*from;
 
@@ -130,7 +153,7 @@ void run(const Options& o) {
   const Interruption interruption;
   bool kept = false;
   TrainSummary summary =
-      train_model(examples.model, examples.data, dev ? &*dev : nullptr, options, [&](const TrainProgress& p) {
+      train_model(examples.model, examples.data, dev, options, [&](const TrainProgress& p) {
         log.iteration(p);
         const bool interrupted = Interruption::signal() != 0;
         if (interrupted) kept = checkpoints.keep(p);
@@ -155,13 +178,55 @@ void run(const Options& o) {
   throw Interrupted{Interruption::signal()};
 }
 
+void run_on_folds(const Options& o, const FeatureOptions& features, const Model* init, Time start) {
+  const Corpus corpus = read_corpus(o.train, o.format);
+  TrainOptions options = train_options(o, corpus.size());
+  options.init = init;
+  const CrossValidationOptions how{.folds = o.folds, .seed = o.seed};
+  if (o.tune.empty()) {
+    print(cross_validate(corpus, features, options, how, [&](const FoldScore& f) { report(f, o.folds); }),
+          o.json);
+  } else {
+    const std::vector<Index> fold_of = assign_folds(corpus.size(), how);
+    std::vector<Fold> folds;
+    for (Index k = 0; k < o.folds; ++k) folds.push_back(make_fold(corpus, features, fold_of, k));
+    take(tune(folds, options, tune_options(o), [](const Trial& t) { report(t); }), o, options);
+  }
+  if (o.model.empty()) return;
+  Examples examples = learn_examples(corpus, features);
+  train_and_save(o, examples, nullptr, options, start);
+}
+
+void run(const Options& o) {
+  const Time start = std::chrono::steady_clock::now();
+  check_together(o);
+  const FeatureOptions features = feature_options(o);
+  // Paths that cannot be written show now, not after the training.
+  for (const std::string& path : {o.model, o.model.empty() ? "" : checkpoint_path(o)})
+    if (!path.empty()) const AtomicFile probe(path);
+  std::optional<Model> init;
+  if (!o.init.empty()) init = load_model(o.init);
+  if (o.folds > 0) return run_on_folds(o, features, init ? &*init : nullptr, start);
+
+  Examples examples = read_examples(o.train, features);
+  TrainOptions options = train_options(o, examples.data.size());
+  if (init) options.init = &*init;
+  std::optional<DevelopmentSet> dev;
+  if (!o.dev.empty()) dev = read_development_set(o.dev, o.format, examples.model, o.dev_vectors);
+  if (!o.tune.empty()) {
+    take(tune(examples, *dev, options, tune_options(o), [](const Trial& t) { report(t); }), o, options);
+  }
+  if (!o.model.empty()) train_and_save(o, examples, dev ? &*dev : nullptr, options, start);
+}
+
 constexpr const char* kHelp = R"(Learn to label sequences from examples.
 
 Minimises  sum of losses + c2 |w|^2 + c1 |w|_1  (CRFsuite's convention; logarithms are natural).
 
 Examples:
   thalweg train train.conll --dev dev.conll --model chunks.model
-  thalweg train train.conll.gz --templates tutorial.tpl --c1 1 --model small.model)";
+  thalweg train train.conll.gz --templates tutorial.tpl --c1 1 --model small.model
+  thalweg train train.conll --dev dev.conll --tune c1,c2 --model tuned.model)";
 
 }  // namespace
 
@@ -172,7 +237,9 @@ void add_train(CLI::App& program) {
                   "Labelled sentences: one token a line, the label last, a blank line after each "
                   "sentence; gzip is read as it is, - is standard input")
       ->required();
-  app->add_option("--model,-m", o->model, "Where the model goes; written whole or not at all")->required();
+  app->add_option("--model,-m", o->model,
+                  "Where the model goes; written whole or not at all. Only --folds and --tune do without: "
+                  "they then show what they find and train no last model");
   app->add_option(
       "--templates,-t", o->templates,
       "Attribute templates in the language of CRF++ and Wapiti, B templates that depend on "
@@ -221,7 +288,22 @@ void add_train(CLI::App& program) {
       ->option_text("auto|eg|lbfgs|averaged|pa [auto]");
   auto* c2 = app->add_option("--c2", o->c2, "Weight of |w|^2, >= 0 [1; 0 when only --c1 is given]");
   app->add_option("--c1", o->c1, "Weight of |w|_1, >= 0; above 0 most weights become exactly 0 [0]");
-  app->add_option("--lambda", o->lambda, "The same as c2 = sentences * lambda / 2")->excludes(c2);
+  auto* lambda = app->add_option("--lambda", o->lambda, "The same as c2 = sentences * lambda / 2");
+  lambda->excludes(c2);
+  app->add_option(
+         "--tune", o->tune,
+         "c1, c2 or c1,c2: choose them by F1 (accuracy without spans) on --dev or over --folds: powers "
+         "of ten, c2 first, beyond the range while its end is best, then doubled or halved while that "
+         "is better; a table shows all tries, and the model is trained with the best")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"c1", "c2"}))
+      ->excludes(lambda)
+      ->option_text("c1|c2|c1,c2");
+  app->add_option("--tune-range", o->tune_range, "Powers of ten for --tune, both ends included [0.01,10]")
+      ->delimiter(',')
+      ->expected(2)
+      ->check(CLI::PositiveNumber)
+      ->option_text("LOWEST,HIGHEST");
   app->add_option("--beta", o->beta, "Inverse temperature of the likelihood, > 0")->capture_default_str();
   app->add_option("--gap", o->gap,
                   "For eg: stop when the objective is certified to be within this share of its optimum, >= 0")
@@ -266,7 +348,13 @@ void add_train(CLI::App& program) {
          "names of them: smaller, at the price of some that share a weight; 0 keeps the names, 30 is the "
          "most. Try 22 for a million attributes")
       ->capture_default_str();
-  app->add_option("--dev", o->dev, "Labelled sentences to watch: the best iteration is kept");
+  auto* dev = app->add_option("--dev", o->dev, "Labelled sentences to watch: the best iteration is kept");
+  app->add_option(
+         "--folds", o->folds,
+         "K >= 2: cross-validation first. Each of K parts of TRAIN, drawn by --seed, is labelled by a "
+         "model of the others, of their words and labels alone; a table shows F1 and accuracy with "
+         "their mean and standard deviation. The model is then trained on all. 5 or 10 are usual")
+      ->excludes(dev);
   app->add_option("--patience", o->patience,
                   "With --dev: stop after so many iterations with nothing better, >= 1")
       ->capture_default_str();

@@ -5,35 +5,30 @@
 
 #include "learning/state_checks.h"
 #include "thalweg/core/parallel.h"
+#include "thalweg/evaluation/score.h"
 
 namespace thalweg {
 
-DevelopmentWatch::DevelopmentWatch(const Model& model, const DevelopmentSet* set, const TrainOptions& options)
-    : set_(set), patience_(options.patience), threads_(options.threads), chain_(model) {}
-
-bool DevelopmentWatch::look(std::span<const double> weights, TrainProgress& progress) {
-  if (!set_) return true;
+LabellingScore DevelopmentScorer::operator()(std::span<const double> weights) {
   chain_.assign(weights);
   decode();
   SpanScore spans;
   LabelScore tokens;
-  score(spans, tokens);
-  progress.dev_f1 = spans.overall().f1(), progress.dev_accuracy = tokens.accuracy();
-  // Without spans there is accuracy to watch.
-  const double quality = spans.overall().gold > 0 ? progress.dev_f1 : progress.dev_accuracy;
-  if (quality > state_.best)
-    state_ = {quality, progress.dev_f1, progress.iteration, {weights.begin(), weights.end()}};
-  return progress.iteration - state_.best_iteration < patience_;
+  const Dataset& data = set_.data;
+  std::vector<std::string_view> gold, guess;
+  for (Index n = 0; n < data.size(); ++n) {
+    gold.clear(), guess.clear();
+    for (Index p = data.sequences[n]; p < data.sequences[n + 1]; ++p) {
+      gold.push_back(set_.labels.name(data.labels[p]));
+      guess.push_back(predicted_[p] == kNoLabel ? std::string_view() : set_.labels.name(predicted_[p]));
+    }
+    spans.add(gold, guess), tokens.add(gold, guess);
+  }
+  return {spans.overall().f1(), tokens.accuracy(), spans.overall().gold > 0};
 }
 
-void DevelopmentWatch::restore(const WatchState& state) {
-  if (state.best_iteration > 0)
-    require_size("state.watch.best_weights", state.best_weights.size(), chain_.parameters());
-  state_ = state;
-}
-
-void DevelopmentWatch::decode() {
-  const Dataset& data = set_->data;
+void DevelopmentScorer::decode() {
+  const Dataset& data = set_.data;
   const Index K = chain_.labels();
   const bool shared = chain_.shares_pairwise();
   couplings_.resize(shared ? 1 : static_cast<std::size_t>(threads_));
@@ -53,17 +48,28 @@ void DevelopmentWatch::decode() {
   });
 }
 
-void DevelopmentWatch::score(SpanScore& spans, LabelScore& tokens) {
-  const Dataset& data = set_->data;
-  std::vector<std::string_view> gold, guess;
-  for (Index n = 0; n < data.size(); ++n) {
-    gold.clear(), guess.clear();
-    for (Index p = data.sequences[n]; p < data.sequences[n + 1]; ++p) {
-      gold.push_back(set_->labels.name(data.labels[p]));
-      guess.push_back(predicted_[p] == kNoLabel ? std::string_view() : set_->labels.name(predicted_[p]));
-    }
-    spans.add(gold, guess), tokens.add(gold, guess);
-  }
+DevelopmentWatch::DevelopmentWatch(const Model& model, const DevelopmentSet* set, const TrainOptions& options)
+    : patience_(options.patience) {
+  if (set) scorer_.emplace(model, *set, options.threads);
+}
+
+bool DevelopmentWatch::look(std::span<const double> weights, TrainProgress& progress) {
+  if (!scorer_) return true;
+  const LabellingScore score = (*scorer_)(weights);
+  progress.dev_f1 = score.f1, progress.dev_accuracy = score.accuracy;
+  if (score.quality() > state_.best)
+    state_ = {score.quality(), score.f1, progress.iteration, {weights.begin(), weights.end()}};
+  return progress.iteration - state_.best_iteration < patience_;
+}
+
+void DevelopmentWatch::restore(const WatchState& state) {
+  if (scorer_ && state.best_iteration > 0)
+    require_size("state.watch.best_weights", state.best_weights.size(), scorer_->parameters());
+  state_ = state;
+}
+
+LabellingScore score(const Model& model, const DevelopmentSet& set, int threads) {
+  return DevelopmentScorer(model, set, threads)(model.weights);
 }
 
 }  // namespace thalweg

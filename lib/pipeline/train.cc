@@ -81,12 +81,13 @@ class VectorRows {
     for (Index t = 0; t < tokens; ++t) {
       const std::size_t at = data.vectors.size();
       data.vectors.resize(at + static_cast<std::size_t>(reader_->columns()));
-      if (!reader_->next(std::span(data.vectors).subspan(at))) {
-        throw InputError(reader_->name(),
-                         fmt::format("it has {} rows, and there are more tokens", reader_->rows_read()),
-                         "give a row for every token");
-      }
+      read(std::span(data.vectors).subspan(at));
     }
+  }
+  void skip(Index tokens) {
+    if (!reader_) return;
+    std::vector<float> row(static_cast<std::size_t>(reader_->columns()));
+    for (Index t = 0; t < tokens; ++t) read(row);
   }
   void end() {
     if (!reader_) return;
@@ -98,19 +99,68 @@ class VectorRows {
   }
 
  private:
+  void read(std::span<float> row) {
+    if (reader_->next(row)) return;
+    throw InputError(reader_->name(),
+                     fmt::format("it has {} rows, and there are more tokens", reader_->rows_read()),
+                     "give a row for every token");
+  }
+
   std::optional<MatrixReader> reader_;
 };
 
-void learn(Examples& e, const Sentence& sentence, FeatureScratch& scratch) {
-  learn_sentence(e.model.featurizer, sentence, e.model.attributes, e.model.labels, scratch, e.data);
-  learn_pairs(e.model.featurizer, sentence, e.model.pair_attributes, scratch, e.data);
-}
+using Keep = std::function<bool(Index)>;
+
+// Sentences of one file after the other, of which some are wanted, with their vectors.
+class Sentences {
+ public:
+  Sentences(const std::string& vectors, const Keep& keep) : vectors_(vectors), keep_(keep) {}
+
+  void learn(Examples& e, const Sentence& sentence) {
+    if (!wanted(sentence)) return;
+    learn_sentence(e.model.featurizer, sentence, e.model.attributes, e.model.labels, scratch_, e.data);
+    learn_pairs(e.model.featurizer, sentence, e.model.pair_attributes, scratch_, e.data);
+    vectors_.add(sentence.size(), e.data);
+  }
+  void look_up(DevelopmentSet& set, const Sentence& sentence, const Model& model) {
+    if (!wanted(sentence)) return;
+    look_up_sentence(model.featurizer, sentence, model.attributes, scratch_, set.data);
+    look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch_, set.data);
+    vectors_.add(sentence.size(), set.data);
+    for (Index t = 0; t < sentence.size(); ++t)
+      set.data.labels.push_back(set.labels.add(model.featurizer.label(sentence, t)));
+  }
+  void end() { vectors_.end(); }
+
+ private:
+  bool wanted(const Sentence& sentence) {
+    if (!keep_ || keep_(seen_++)) return true;
+    vectors_.skip(sentence.size());
+    return false;
+  }
+
+  VectorRows vectors_;
+  const Keep& keep_;
+  Index seen_ = 0;
+  FeatureScratch scratch_;
+};
 
 void encode(Examples& e, Encoding encoding) {
   if (encoding == Encoding::None) return;
   const Vocabulary names = std::exchange(e.model.labels, {});
   encode_bioes(e.data, names, e.model.labels, e.data.source.empty() ? "training data" : e.data.source);
   e.model.encoding = encoding;
+}
+
+// Its labels as they come, those of the model first where it takes them so.
+DevelopmentSet begin_set(const Model& model) {
+  return {{}, model.encoding == Encoding::None ? model.labels : Vocabulary()};
+}
+
+void encode(DevelopmentSet& set, const Model& model, const std::string& where) {
+  if (model.encoding == Encoding::None) return;
+  const Vocabulary names = std::exchange(set.labels, model.labels);
+  encode_bioes(set.data, names, set.labels, where);
 }
 
 Constraints make_constraints(const ConstraintOptions& options, const Vocabulary& labels) {
@@ -145,13 +195,9 @@ Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
   check(options);
   Examples e;
   e.model.featurizer = make_featurizer(options, corpus.columns(), "training data");
-  FeatureScratch scratch;
-  VectorRows vectors(options.vectors);
-  for (Index n = 0; n < corpus.size(); ++n) {
-    learn(e, corpus[n], scratch);
-    vectors.add(corpus[n].size(), e.data);
-  }
-  vectors.end();
+  Sentences sentences(options.vectors, options.keep);
+  for (Index n = 0; n < corpus.size(); ++n) sentences.learn(e, corpus[n]);
+  sentences.end();
   e.data.source = corpus.source();
   finish(e, options);
   return e;
@@ -161,16 +207,15 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
   check(options);
   Examples e;
   CorpusReader reader(path, options.format);
-  FeatureScratch scratch;
-  VectorRows vectors(options.vectors);
-  while (reader.next()) {
-    if (e.data.size() == 0)
+  Sentences sentences(options.vectors, options.keep);
+  for (bool first = true; reader.next(); first = false) {
+    if (first) {
       e.model.featurizer = make_featurizer(options, reader.sentence().columns(0),
                                            place(reader.text().name(), reader.first_line()));
-    learn(e, reader.sentence(), scratch);
-    vectors.add(reader.sentence().size(), e.data);
+    }
+    sentences.learn(e, reader.sentence());
   }
-  vectors.end();
+  sentences.end();
   if (e.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
   e.data.source = reader.text().name();
@@ -179,29 +224,26 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
 }
 
 DevelopmentSet read_development_set(const std::string& path, Format format, const Model& model,
-                                    const std::string& vector_path) {
-  DevelopmentSet set{{}, model.labels};
-  Vocabulary names = model.encoding == Encoding::None ? model.labels : Vocabulary();
+                                    const std::string& vectors) {
+  DevelopmentSet set = begin_set(model);
   CorpusReader reader(path, format);
-  FeatureScratch scratch;
-  VectorRows vectors(vector_path);
-  while (reader.next()) {
-    const Sentence& sentence = reader.sentence();
-    look_up_sentence(model.featurizer, sentence, model.attributes, scratch, set.data);
-    look_up_pairs(model.featurizer, sentence, model.pair_attributes, scratch, set.data);
-    vectors.add(sentence.size(), set.data);
-    for (Index t = 0; t < sentence.size(); ++t) {
-      set.data.labels.push_back(names.add(model.featurizer.label(sentence, t)));
-    }
-  }
-  vectors.end();
+  const Keep all;
+  Sentences sentences(vectors, all);
+  while (reader.next()) sentences.look_up(set, reader.sentence(), model);
+  sentences.end();
   if (set.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
-  if (model.encoding == Encoding::Bioes) {
-    encode_bioes(set.data, names, set.labels, path);
-  } else {
-    set.labels = std::move(names);
-  }
+  encode(set, model, path);
+  return set;
+}
+
+DevelopmentSet development_set(const Corpus& corpus, const Model& model, const std::string& vectors,
+                               const Keep& keep) {
+  DevelopmentSet set = begin_set(model);
+  Sentences sentences(vectors, keep);
+  for (Index n = 0; n < corpus.size(); ++n) sentences.look_up(set, corpus[n], model);
+  sentences.end();
+  encode(set, model, corpus.source());
   return set;
 }
 

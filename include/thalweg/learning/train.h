@@ -76,6 +76,16 @@ struct DevelopmentSet {
   Vocabulary labels;
 };
 
+/// How well a model labels a set, in percent.
+struct LabellingScore {
+  double f1 = 0, accuracy = 0;
+  bool spans = false;  ///< whether there are any in the right labels
+  /// What a choice goes by: without spans there is accuracy alone.
+  double quality() const { return spans ? f1 : accuracy; }
+};
+/// O(one pass over the set). The bits do not depend on `threads`.
+THALWEG_EXPORT LabellingScore score(const Model& model, const DevelopmentSet& set, int threads = 1);
+
 /// One iteration, for people to watch.
 struct TrainProgress {
   Index iteration = 0, evaluations = 0;

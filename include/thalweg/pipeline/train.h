@@ -9,6 +9,7 @@
 /// a stream.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "thalweg/core/export.h"
@@ -52,6 +53,8 @@ struct FeatureOptions {
   int hash_bits = 0;
   Index min_count = 1;  ///< attributes seen less often are left out, >= 1
   ConstraintOptions constraints{};
+  /// Which sentences are read, by their number from 0; empty: all. The rest leaves no trace.
+  std::function<bool(Index)> keep{};
 };
 
 /// A model that has words but no weights yet, and the data it numbered.
@@ -73,6 +76,11 @@ THALWEG_EXPORT Examples read_examples(const std::string& path, const FeatureOpti
 /// learnt with such, too. @throws as read_examples
 THALWEG_EXPORT DevelopmentSet read_development_set(const std::string& path, Format format, const Model& model,
                                                    const std::string& vectors = {});
+
+/// The same from memory, as learn_examples. @param keep as FeatureOptions::keep
+THALWEG_EXPORT DevelopmentSet development_set(const Corpus& corpus, const Model& model,
+                                              const std::string& vectors = {},
+                                              const std::function<bool(Index)>& keep = {});
 
 /// Features, weights, and the zeros pruned. @throws as learn_examples and train_model
 THALWEG_EXPORT Model train(const Corpus& corpus, const TrainOptions& options = {},
