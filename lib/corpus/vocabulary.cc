@@ -67,25 +67,44 @@ void Vocabulary::point(const Arrays& arrays) {
   bytes_ = arrays.bytes.data();
   offsets_ = arrays.offsets.data();
   slots_ = arrays.slots.data();
+  byte_count_ = arrays.bytes.size();
   mask_ = static_cast<std::uint32_t>(arrays.slots.size() - 1);
   size_ = static_cast<std::uint32_t>(arrays.offsets.size() - 1);
 }
 
 Vocabulary::Arrays Vocabulary::arrays() const {
-  return {{bytes_, offsets_[size_]}, {offsets_, std::size_t{size_} + 1}, {slots_, std::size_t{mask_} + 1}};
+  return {{bytes_, byte_count_}, {offsets_, std::size_t{size_} + 1}, {slots_, std::size_t{mask_} + 1}};
+}
+
+namespace {
+
+void require(bool holds, std::string_view where, const char* problem) {
+  if (!holds)
+    throw ModelError(where, std::string("damaged vocabulary: ") + problem, "copy or train the model again");
+}
+
+}  // namespace
+
+Vocabulary Vocabulary::lookup_view(const Arrays& arrays, std::string_view where) {
+  const auto& [bytes, offsets, slots] = arrays;
+  require(!offsets.empty() && offsets.size() - 1 < kUnknown && offsets.front() == 0, where,
+          "no first offset");
+  require(offsets.back() == bytes.size(), where, "offsets do not end where the bytes do");
+  require(std::has_single_bit(slots.size()) && slots.size() <= std::size_t{1} << 32, where,
+          "no table of a power of two");
+  // At which every search ends; in a table that is not over-full it is among the first.
+  require(std::find(slots.begin(), slots.end(), kEmptySlot) != slots.end(), where,
+          "the table has no empty slot");
+  Vocabulary result;
+  result.point(arrays);
+  return result;
 }
 
 Vocabulary Vocabulary::view(const Arrays& arrays, std::string_view where) {
-  const auto require = [&](bool holds, const char* problem) {
-    if (!holds)
-      throw ModelError(where, std::string("damaged vocabulary: ") + problem, "copy or train the model again");
-  };
+  Vocabulary result = lookup_view(arrays, where);
   const auto& [bytes, offsets, slots] = arrays;
-  require(!offsets.empty() && offsets.size() - 1 < kUnknown && offsets.front() == 0, "no first offset");
+  const auto require = [&](bool holds, const char* problem) { thalweg::require(holds, where, problem); };
   require(std::is_sorted(offsets.begin(), offsets.end()), "offsets run backwards");
-  require(offsets.back() == bytes.size(), "offsets do not end where the bytes do");
-  require(std::has_single_bit(slots.size()) && slots.size() <= std::size_t{1} << 32,
-          "no table of a power of two");
 
   // Every occupied slot has a valid id and there are n of them; below, n distinct names are found in them. So
   // each id has its one slot, and fewer names than slots leave an empty one, at which every search ends.
@@ -98,8 +117,6 @@ Vocabulary Vocabulary::view(const Arrays& arrays, std::string_view where) {
   }
   require(occupied == n && n < slots.size(), "the table does not hold each name once");
 
-  Vocabulary result;
-  result.point(arrays);
   std::string_view names[Batch::kSize];
   std::uint32_t ids[Batch::kSize];
   for (std::uint32_t first = 0; first < n; first += Batch::kSize) {
@@ -118,7 +135,8 @@ std::uint32_t Vocabulary::find(std::string_view name, std::uint32_t hash) const 
   for (std::uint32_t at = hash & mask_;; at = (at + 1) & mask_) {
     const std::uint64_t slot = slots_[at];
     if (slot == kEmptySlot) return kUnknown;
-    if (slot_hash(slot) == hash && this->name(slot_id(slot)) == name) return slot_id(slot);
+    if (slot_hash(slot) == hash && slot_id(slot) < size_ && this->name(slot_id(slot)) == name)
+      return slot_id(slot);
   }
 }
 
@@ -132,7 +150,7 @@ void Vocabulary::find(Batch& batch, std::span<const std::string_view> names, std
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::uint32_t at = batch.hashes[i] & mask_;
     while (slots_[at] != kEmptySlot && slot_hash(slots_[at]) != batch.hashes[i]) at = (at + 1) & mask_;
-    batch.candidates[i] = slot_id(slots_[at]);
+    batch.candidates[i] = slot_id(slots_[at]) < size_ ? slot_id(slots_[at]) : kUnknown;
     if (batch.candidates[i] != kUnknown) prefetch(offsets_ + batch.candidates[i]);
   }
   for (std::size_t i = 0; i < names.size(); ++i)
@@ -186,13 +204,14 @@ std::uint32_t Vocabulary::append(std::string_view name, std::uint32_t hash) {
   return size_ - 1;
 }
 
+// The table is made anew of the names, whatever the borrowed one holds.
 void Vocabulary::own() {
   if (!owned_.offsets.empty()) return;
-  const Arrays from = arrays();
-  owned_.bytes.assign(from.bytes.begin(), from.bytes.end());
-  owned_.slots.assign(from.slots.begin(), from.slots.end());
-  owned_.offsets.assign(from.offsets.begin(), from.offsets.end());
-  rehash(std::max(kFirstSlots, owned_.slots.size()));
+  Vocabulary copy;
+  copy.owned_.offsets = {0}, copy.owned_.slots.assign(kFirstSlots, kEmptySlot);
+  copy.point({copy.owned_.bytes, copy.owned_.offsets, copy.owned_.slots});
+  for (std::uint32_t id = 0; id < size_; ++id) copy.append(name(id), hash_of(name(id)));
+  *this = std::move(copy);
 }
 
 void Vocabulary::rehash(std::size_t slots) {

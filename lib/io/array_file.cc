@@ -5,9 +5,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <bit>
 #include <cassert>
@@ -17,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "io/checksum.h"
 #include "io/descriptor.h"
 #include "thalweg/core/error.h"
 #include "thalweg/io/atomic_file.h"
@@ -55,13 +53,10 @@ T read(Bytes bytes, std::uint64_t offset) {
   return value;
 }
 
-std::uint64_t hash(Bytes bytes, std::uint64_t seed = 0) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
-}
-
 // Chained through the seed, so that the one field between the two parts is left out.
 std::uint64_t header_checksum(Bytes header) {
-  return hash(header.first(offsetof(Prefix, checksum)), hash(header.subspan(sizeof(Prefix))));
+  return detail::checksum(header.first(offsetof(Prefix, checksum)),
+                          detail::checksum(header.subspan(sizeof(Prefix))));
 }
 
 // --- names and shapes
@@ -69,7 +64,7 @@ std::uint64_t header_checksum(Bytes header) {
 constexpr struct {
   const char* name;
   std::uint64_t size;
-} kTypes[] = {{"u8", 1}, {"u32", 4}, {"u64", 8}, {"i64", 8}, {"f32", 4}, {"f64", 8}};
+} kTypes[] = {{"u8", 1}, {"u32", 4}, {"u64", 8}, {"i64", 8}, {"f32", 4}, {"f64", 8}, {"f16", 2}};
 
 const auto& type_info(ElementType type) { return kTypes[static_cast<std::uint32_t>(type) - 1]; }
 
@@ -230,7 +225,7 @@ void check_checksums(const std::string& file, Bytes bytes, const Prefix& prefix,
     refuse(file, offsetof(Prefix, checksum), "the header is damaged (checksum)");
   for (const ArrayRecord& record : records) {
     const std::uint64_t end = record.offset + record.bytes;
-    if (hash(bytes.subspan(record.offset, record.bytes)) != record.checksum)
+    if (detail::checksum(bytes.subspan(record.offset, record.bytes)) != record.checksum)
       refuse(file, record.offset, fmt::format("array '{}' is damaged (checksum)", record.name));
     const Bytes padding = bytes.subspan(end, aligned(end) - end);
     if (std::any_of(padding.begin(), padding.end(), [](std::byte b) { return b != std::byte{0}; }))
@@ -333,7 +328,7 @@ std::vector<std::byte> ArrayFileWriter::header(const std::string& file) const {
     std::copy_n(entry.shape.begin(), std::min<std::size_t>(record.rank, 3), record.shape);
     record.offset = data;
     record.bytes = entry.bytes.size();
-    record.checksum = hash(entry.bytes);
+    record.checksum = detail::checksum(entry.bytes);
     std::memcpy(header.data() + at, &record, sizeof(record));
     at += sizeof(record);
     data = aligned(data + record.bytes);

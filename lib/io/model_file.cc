@@ -16,18 +16,25 @@ void check(bool holds, const ArrayFile& file, const std::string& array, const ch
   if (!holds) throw ModelError(file.name(), "array '" + array + "': " + problem, kMend);
 }
 
+// What a file is read for. To tag, attributes and their weights are used where they lie, and their meaning is
+// checked as far as no look-up may leave them; the rest is bounded where it is used (Vocabulary::lookup_view,
+// PackedWeights). Damage has been found by the checksums, and a forger, who can make any sum of weights come
+// out, gains nothing by a name that comes twice. Whoever shows names or moves weights has all of it checked.
+enum class Purpose { All, Tagging };
+
 void add(ArrayFileWriter& writer, const std::string& name, const Vocabulary::Arrays& arrays) {
   writer.add_text(name + "/bytes", {arrays.bytes.data(), arrays.bytes.size()});
   writer.add(name + "/offsets", arrays.offsets);
   writer.add(name + "/slots", arrays.slots);
 }
 
-Vocabulary vocabulary(const ArrayFile& file, const std::string& name) {
+Vocabulary vocabulary(const ArrayFile& file, const std::string& name, Purpose purpose = Purpose::All) {
   const std::string_view bytes = file.text(name + "/bytes");
-  return Vocabulary::view(
-      {std::span(bytes.data(), bytes.size()), file.array<std::uint32_t>(name + "/offsets"),
-       file.array<std::uint64_t>(name + "/slots")},
-      file.name() + ": array '" + name + "'");
+  const Vocabulary::Arrays arrays{std::span(bytes.data(), bytes.size()),
+                                  file.array<std::uint32_t>(name + "/offsets"),
+                                  file.array<std::uint64_t>(name + "/slots")};
+  const std::string where = file.name() + ": array '" + name + "'";
+  return purpose == Purpose::All ? Vocabulary::view(arrays, where) : Vocabulary::lookup_view(arrays, where);
 }
 
 void add(ArrayFileWriter& writer, const std::string& name, const FeatureIndex& index) {
@@ -61,6 +68,92 @@ LabelContexts label_contexts(const ArrayFile& file, Index K) {
   contexts.next = feature_index(file, "context-transitions", static_cast<Index>(contexts.strings.size()), K);
   return contexts;
 }
+
+// --- emissions
+
+void add(ArrayFileWriter& writer, const PackedWeights& packed) {
+  const std::initializer_list<Index> shape{packed.whole, packed.labels};
+  if (packed.type == WeightType::F32) {
+    writer.add("emissions/rows", packed.rows, shape);
+    writer.add("emissions/pairs", packed.pairs);
+  } else {
+    writer.add("emissions/rows", packed.half_rows, shape);
+    writer.add("emissions/pairs", packed.half_pairs);
+  }
+  writer.add("emissions/offsets", packed.offsets);
+}
+
+// Each attribute has at most K pairs, in their order, and none if it has a row: so they span no more than
+// there is, and the plan of a sentence stays as small as the sentence. Without branches: there are millions.
+bool offsets_hold(std::span<const std::uint32_t> offsets, Index whole, Index K) {
+  const auto most = static_cast<std::uint32_t>(K);
+  bool bad = offsets[0] != 0 || offsets[static_cast<std::size_t>(whole)] != 0;
+  for (std::size_t a = 1; a < offsets.size(); ++a)
+    bad |= (offsets[a] < offsets[a - 1]) | (offsets[a] - offsets[a - 1] > most);
+  return !bad;
+}
+
+PackedWeights packed_weights(const ArrayFile& file, Index attributes, Index K) {
+  PackedWeights packed;
+  packed.labels = K;
+  const ArrayRecord* const rows = file.find("emissions/rows");
+  std::size_t pairs = 0;
+  if (rows && rows->type == ElementType::F16) {
+    packed.type = WeightType::F16;
+    packed.half_rows = file.array<Half>("emissions/rows", {kAnySize, K});
+    packed.half_pairs = file.array<std::uint32_t>("emissions/pairs");
+    pairs = packed.half_pairs.size();
+  } else {
+    packed.rows = file.array<float>("emissions/rows", {kAnySize, K});
+    packed.pairs = file.array<std::uint64_t>("emissions/pairs");
+    pairs = packed.pairs.size();
+  }
+  packed.whole = static_cast<Index>(file.find("emissions/rows")->shape[0]);
+  packed.offsets = file.array<std::uint32_t>("emissions/offsets", {attributes + 1});
+  check(file.bytes_behind("emissions/rows") >= 60, file, "emissions/rows", "ends the file");
+  check(packed.whole <= attributes, file, "emissions/rows", "has more rows than there are attributes");
+  check(offsets_hold(packed.offsets, packed.whole, K), file, "emissions/offsets", "is not ascending");
+  check(packed.offsets.back() == pairs, file, "emissions/offsets", "does not span its pairs");
+  return packed;
+}
+
+// What tagging does not rely on.
+void check_all(const ArrayFile& file, const PackedWeights& packed) {
+  const auto finite = [](auto w) { return is_finite(w); };
+  check(std::all_of(packed.rows.begin(), packed.rows.end(), finite) &&
+            std::all_of(packed.half_rows.begin(), packed.half_rows.end(), finite),
+        file, "emissions/rows", "holds a number that is not finite");
+  for (Index a = packed.whole; a < packed.attributes(); ++a) {
+    for (Index p = packed.offsets[a]; p < static_cast<Index>(packed.offsets[a + 1]); ++p) {
+      check(static_cast<Index>(packed.pair_label(p)) < packed.labels, file, "emissions/pairs",
+            "names a label that does not exist");
+      check(p == static_cast<Index>(packed.offsets[a]) || packed.pair_label(p - 1) < packed.pair_label(p),
+            file, "emissions/pairs", "has a row that is not ascending");
+      check(packed.pair_is_finite(p), file, "emissions/pairs", "holds a number that is not finite");
+    }
+  }
+}
+
+// --- other weights
+
+template <class Number>
+std::vector<double> doubles(const ArrayFile& file, std::span<const Number> weights) {
+  std::vector<double> out;
+  out.reserve(weights.size());
+  for (const Number w : weights) {
+    check(is_finite(w), file, "weights", "holds a number that is not finite");
+    out.push_back(static_cast<double>(to_float(w)));
+  }
+  return out;
+}
+
+std::vector<double> other_weights(const ArrayFile& file, Index count) {
+  const ArrayRecord* const record = file.find("weights");
+  if (record && record->type == ElementType::F16) return doubles(file, file.array<Half>("weights", {count}));
+  return doubles(file, file.array<float>("weights", {count}));
+}
+
+// --- where attributes come from
 
 constexpr std::string_view kExactList = "gazetteer/", kLowerList = "gazetteer-lower/";
 
@@ -118,14 +211,24 @@ Vocabulary rebuilt(const Vocabulary& vocabulary) {
   return out;
 }
 
-// Writers borrow, so what they write must outlive them.
+// The weights behind those of emissions.
+template <class Number>
+std::vector<Number> other_weights(const Model& model) {
+  std::vector<Number> out;
+  for (std::size_t f = static_cast<std::size_t>(model.emissions.features()); f < model.weights.size(); ++f)
+    out.push_back(rounded<Number>(model.weights[f]));
+  return out;
+}
+
+// Writers borrow, so what they write must outlive them. Rows come first: kernels read over their end.
 template <class Finish>
 auto with_writer(const Model& model, Finish finish) {
   const std::vector<std::uint32_t> boundary{model.featurizer.boundary() == Boundary::Marks ? 0u : 1u};
-  const std::vector<float> weights(model.weights.begin(), model.weights.end());
+  const auto packed = model.packed ? model.packed : packed_emissions(model, WeightType::F32);
   const Vocabulary labels = rebuilt(model.labels), attributes = rebuilt(model.attributes),
                    pair_attributes = rebuilt(model.pair_attributes);
   ArrayFileWriter writer(kModelFormat);
+  add(writer, *packed);
   writer.add_text("templates", model.featurizer.has_templates() ? model.featurizer.templates().text()
                                                                 : std::string_view());
   writer.add("boundary", boundary);
@@ -134,7 +237,6 @@ auto with_writer(const Model& model, Finish finish) {
   }
   add(writer, "labels", labels.arrays());
   add(writer, "attributes", attributes.arrays());
-  add(writer, "emissions", model.emissions);
   add(writer, "transitions", model.transitions);
   if (model.pairs.rows() > 0) {
     add(writer, "pair-attributes", pair_attributes.arrays());
@@ -154,7 +256,10 @@ auto with_writer(const Model& model, Finish finish) {
   if (model.vector_columns > 0) writer.add("vector-columns", columns);
   const std::vector<std::uint32_t> encoding{static_cast<std::uint32_t>(model.encoding)};
   if (model.encoding != Encoding::None) writer.add("encoding", encoding);
-  writer.add("weights", weights);
+  const bool half = packed->type == WeightType::F16;
+  const auto floats = half ? std::vector<float>() : other_weights<float>(model);
+  const auto halves = half ? other_weights<Half>(model) : std::vector<Half>();
+  half ? writer.add("weights", halves) : writer.add("weights", floats);
   return finish(writer);
 }
 
@@ -168,18 +273,28 @@ std::vector<std::byte> model_bytes(const Model& model) {
   return with_writer(model, [](const ArrayFileWriter& writer) { return writer.bytes(); });
 }
 
-Model load_model(const std::string& path) { return load_model(ArrayFile::open(path, kModelFormat)); }
+namespace {
 
-Model load_model(ArrayFile opened) {
+// Of format 1, emissions are an index and their weights come before the others'; later they are packed.
+Model read(ArrayFile opened, Purpose purpose) {
   auto shared = std::make_shared<const ArrayFile>(std::move(opened));
   const ArrayFile& file = *shared;
+  const bool packed = file.format().major >= 2;
   Model model;
+  model.storage = shared;
   model.featurizer = featurizer(file);
   model.labels = vocabulary(file, "labels");
-  model.attributes = vocabulary(file, "attributes");
-  const Index K = static_cast<Index>(model.labels.size());
+  model.attributes = vocabulary(file, "attributes", packed ? purpose : Purpose::All);
+  const Index K = static_cast<Index>(model.labels.size()), A = static_cast<Index>(model.attributes.size());
   check(K > 0, file, "labels/offsets", "holds no label");
-  model.emissions = feature_index(file, "emissions", static_cast<Index>(model.attributes.size()), K);
+  if (packed) {
+    auto emissions = packed_weights(file, A, K);
+    emissions.storage = shared;
+    if (purpose == Purpose::All) check_all(file, emissions);
+    model.packed = std::make_shared<const PackedWeights>(std::move(emissions));
+  } else {
+    model.emissions = feature_index(file, "emissions", A, K);
+  }
   model.transitions = feature_index(file, "transitions", K, K);
   model.constraints = constraints(file, K);
   if (file.find("pairs/offsets")) {
@@ -198,12 +313,16 @@ Model load_model(ArrayFile opened) {
     check(file.array<std::uint32_t>("encoding", {1})[0] == 1, file, "encoding", "is none that is known");
     model.encoding = Encoding::Bioes;
   }
-  const auto weights = file.array<float>("weights", {model.features()});
-  check(std::all_of(weights.begin(), weights.end(), [](float w) { return std::isfinite(w); }), file,
-        "weights", "holds a number that is not finite");
-  model.weights.assign(weights.begin(), weights.end());
-  model.storage = shared;
+  model.weights = other_weights(file, model.features());
   return model;
 }
+
+}  // namespace
+
+Model load_model(const std::string& path) { return load_model(ArrayFile::open(path, kModelFormat)); }
+Model load_model(ArrayFile file) { return unpacked(read(std::move(file), Purpose::All)); }
+
+Model map_model(const std::string& path) { return map_model(ArrayFile::open(path, kModelFormat)); }
+Model map_model(ArrayFile file) { return packed(read(std::move(file), Purpose::Tagging)); }
 
 }  // namespace thalweg

@@ -447,6 +447,7 @@ class Reader {
 }  // namespace
 
 std::string model_text(const Model& model) {
+  if (model.packed) return model_text(unpacked(model));
   if (model.vector_columns > 0 || model.featurizer.hash_bits() > 0)
     throw InputError("the model", "it has dense vectors or hashed attributes, which have no text form",
                      "keep its file, or train without --vectors and --hash-bits");

@@ -9,8 +9,10 @@ namespace {
 struct Weights {
   const FeatureIndex& index;
   std::span<const double> values;
+  const PackedWeights* packed = nullptr;
 
   double of(Index row, Label label) const {
+    if (packed) return packed->weight(row, label);
     const auto labels = index.row(row);
     const auto found = std::lower_bound(labels.begin(), labels.end(), label);
     if (found == labels.end() || *found != label) return 0;
@@ -90,7 +92,7 @@ std::vector<Factor> difference(const Model& model, const Dataset& sentence, std:
   const auto unary = static_cast<std::size_t>(model.emissions.features()),
              pairwise = static_cast<std::size_t>(model.transitions.features());
   const std::span<const double> w(model.weights);
-  const Weights emissions{model.emissions, w.first(unary)},
+  const Weights emissions{model.emissions, w.first(unary), model.packed.get()},
       transitions{model.transitions, w.subspan(unary, pairwise)},
       pairs{model.pairs, w.subspan(unary + pairwise)};
   const auto K = static_cast<Label>(model.labels.size());

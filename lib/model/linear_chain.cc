@@ -45,6 +45,7 @@ void prune_contexts(const Model& model, std::span<const double> w, Model& out) {
 }  // namespace
 
 Model pruned(const Model& model) {
+  if (model.packed) return pruned(unpacked(model));
   Model out;
   out.featurizer = model.featurizer;
   out.labels = model.labels, out.encoding = model.encoding, out.storage = model.storage;
@@ -89,8 +90,17 @@ Model pruned(const Model& model) {
   return out;
 }
 
+namespace {
+
+std::unique_ptr<LinearTerm> emission_term(const Model& model, const FoldedAttributes* data) {
+  if (model.packed) return std::make_unique<PackedLinear>(*model.packed);
+  return std::make_unique<SparseLinear>(model.emissions, model.labels.size(), data);
+}
+
+}  // namespace
+
 LinearChain::LinearChain(const Model& model, const FoldedAttributes* data)
-    : LinearChain(model, std::make_unique<SparseLinear>(model.emissions, model.labels.size(), data)) {}
+    : LinearChain(model, emission_term(model, data)) {}
 
 LinearChain::LinearChain(const Model& model, const SparseMatrix& rows)
     : LinearChain(model, std::make_unique<SparseLinear>(model.emissions, model.labels.size(), rows)) {}

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "model/dense_kernels.h"
+#include "model/row_plan.h"
 #include "model/sparse_kernels.h"
 #include "thalweg/core/parallel.h"
 
@@ -22,18 +23,7 @@ detail::SparseRows rows_of(const SparseMatrix& m) {
   return {m.offsets.data(), m.columns.data(), m.values.empty() ? nullptr : m.values.data()};
 }
 
-detail::RowPlan raw(const SparseMatrix& rows, const SparseMatrix& pairs) {
-  return {rows.offsets.data(),
-          rows.columns.data(),
-          rows.values.data(),
-          pairs.offsets.data(),
-          pairs.columns.data(),
-          pairs.values.data(),
-          !rows.values.empty() || !pairs.values.empty()};
-}
-
 constexpr Index kRowsPerChunk = 1024;
-constexpr Index kSlack = 2;  // entries of a plan that are written beyond its end
 
 }  // namespace
 
@@ -42,7 +32,9 @@ SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const FoldedAttri
       index_(index),
       data_(data),
       labels_(K),
-      stride_(detail::sparse_kernels().stride(K)) {
+      stride_(detail::sparse_kernels().stride(K)),
+      positions_(std::make_unique<detail::Plan>()),
+      contexts_(std::make_unique<detail::Plan>()) {
   while (dense_rows_ < index.rows() &&
          static_cast<Index>(index.row(dense_rows_).size()) >= dense_row_labels(K)) {
     ++dense_rows_;
@@ -51,63 +43,24 @@ SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const FoldedAttri
   dense_.assign(static_cast<std::size_t>((dense_rows_ + contexts) * stride_), 0.f);
   sparse_.resize(static_cast<std::size_t>(index.features()) - index.offsets[dense_rows_]);
   if (!data) return;
-  add_to_plan(data->members, 0, contexts, contexts_);
+  contexts_->add(rows(), data->members, 0, contexts);
   for (Index p = 0; p < data->alone.rows(); ++p) {
-    add_to_plan(data->alone, p, p + 1, positions_);
-    for (std::uint32_t c : data->contexts.row(p)) {
-      positions_.rows.columns.push_back(static_cast<std::uint32_t>(dense_rows_) + c);
-    }
-    positions_.rows.offsets.back() = static_cast<Index>(positions_.rows.columns.size());
+    positions_->add(rows(), data->alone, p, p + 1);
+    SparseMatrix& whole = positions_->rows;
+    for (std::uint32_t c : data->contexts.row(p))
+      whole.columns.push_back(static_cast<std::uint32_t>(dense_rows_) + c);
+    whole.offsets.back() = static_cast<Index>(whole.columns.size());
   }
 }
 
 SparseLinear::SparseLinear(const FeatureIndex& index, Index K, const SparseMatrix& rows)
     : SparseLinear(index, K) {
-  add_to_plan(rows, 0, rows.rows(), positions_);
+  positions_->add(this->rows(), rows, 0, rows.rows());
 }
 
-void SparseLinear::Plan::resize(Index row_count, Index pair_count, bool valued) {
-  rows.columns.resize(row_count), pairs.columns.resize(pair_count);
-  if (valued) rows.values.resize(row_count), pairs.values.resize(pair_count);
-}
+SparseLinear::~SparseLinear() = default;
 
-// Appends rows [begin, end). Whether an attribute has a whole row and how many pairs it has no processor can
-// predict: both lists are written at their ends each time, and the ends move where there is something.
-void SparseLinear::add_to_plan(const SparseMatrix& attributes, Index begin, Index end, Plan& plan) const {
-  const Index first = attributes.offsets[begin], entries = attributes.offsets[end] - first;
-  const std::uint32_t* const columns = attributes.columns.data() + first;
-  const float* const values = attributes.values.empty() ? nullptr : attributes.values.data() + first;
-  const std::uint32_t* const offsets = index_.offsets.data();
-  const auto dense_rows = static_cast<std::uint32_t>(dense_rows_);
-  const std::uint32_t first_pair = offsets[dense_rows];
-  const auto pairs_of = [&](std::uint32_t a) {
-    return (offsets[a + 1] - offsets[a]) & (0u - std::uint32_t{a >= dense_rows});
-  };
-  for (Index e = 0; e < entries; ++e) __builtin_prefetch(offsets + columns[e]);
-  Index all_pairs = 0;
-  for (Index e = 0; e < entries; ++e) all_pairs += pairs_of(columns[e]);
-  Index row = std::ssize(plan.rows.columns), pair = std::ssize(plan.pairs.columns);
-  plan.resize(row + entries + kSlack, pair + all_pairs + kSlack, values != nullptr);
-  std::uint32_t* const rows = plan.rows.columns.data();
-  std::uint32_t* const pairs = plan.pairs.columns.data();
-  Index e = 0;
-  for (Index p = begin; p < end; ++p) {
-    for (const Index stop = attributes.offsets[p + 1] - first; e < stop; ++e) {
-      const std::uint32_t a = columns[e], from = offsets[a] - first_pair, count = pairs_of(a);
-      rows[row] = a;
-      pairs[pair] = from, pairs[pair + 1] = from + 1;
-      for (std::uint32_t i = 2; i < count; ++i) pairs[pair + i] = from + i;
-      if (values) {
-        plan.rows.values[row] = values[e];
-        std::fill_n(plan.pairs.values.begin() + pair, count, values[e]);
-      }
-      row += a < dense_rows;
-      pair += count;
-    }
-    plan.rows.offsets.push_back(row), plan.pairs.offsets.push_back(pair);
-  }
-  plan.resize(row, pair, values != nullptr);
-}
+detail::RowLayout SparseLinear::rows() const { return {index_.offsets.data(), dense_rows_}; }
 
 detail::SparseLayout SparseLinear::layout() const {
   return {labels_, stride_, dense_rows_, dense_.data(),
@@ -128,19 +81,19 @@ void SparseLinear::assign(std::span<const double> w, int threads) {
   float* const sums = dense_.data() + dense_rows_ * stride_;
   std::fill(sums, dense_.data() + dense_.size(), 0.f);
   parallel_chunks(data_->members.rows(), kRowsPerChunk, threads, [&](Index begin, Index end, int) {
-    detail::sparse_kernels().gather(layout(), raw(contexts_.rows, contexts_.pairs), begin, end, 1,
-                                    sums + begin * stride_, stride_);
+    detail::sparse_kernels().gather(layout(), contexts_->raw(), begin, end, 1, sums + begin * stride_,
+                                    stride_);
   });
 }
 
 // What the positions of a block read: rows of the plan from `begin` on.
-const SparseLinear::Plan& SparseLinear::plan_of(const Block& block, Index& begin) const {
-  const bool planned = positions_.rows.rows() > 0;
+const detail::Plan& SparseLinear::plan_of(const Block& block, Index& begin) const {
+  const bool planned = positions_->rows.rows() > 0;
   begin = planned ? block.begin() : 0;
-  if (planned) return positions_;
-  static thread_local Plan plan;  // warm after the first sentences
-  plan.rows.clear(), plan.pairs.clear();
-  add_to_plan(*block.attributes, block.begin(), block.begin() + block.positions(), plan);
+  if (planned) return *positions_;
+  static thread_local detail::Plan plan;  // warm after the first sentences
+  plan.clear();
+  plan.add(rows(), *block.attributes, block.begin(), block.begin() + block.positions());
   // A sentence's memory is asked for all at once, instead of a few rows ahead of the sums.
   for (const std::uint32_t row : plan.rows.columns) {
     const float* const weights = dense_.data() + static_cast<Index>(row) * stride_;
@@ -152,9 +105,9 @@ const SparseLinear::Plan& SparseLinear::plan_of(const Block& block, Index& begin
 
 void SparseLinear::energies(const Block& block, Table<float> out) const {
   Index begin = 0;
-  const Plan& plan = plan_of(block, begin);
-  detail::sparse_kernels().gather(layout(), raw(plan.rows, plan.pairs), begin, begin + block.positions(), -1,
-                                  out.data, labels_);
+  const detail::Plan& plan = plan_of(block, begin);
+  detail::sparse_kernels().gather(layout(), plan.raw(), begin, begin + block.positions(), -1, out.data,
+                                  labels_);
 }
 
 detail::SparseTarget SparseLinear::target() {
@@ -171,9 +124,9 @@ detail::SparseTarget SparseLinear::target() {
 
 double SparseLinear::descend(const Block& block, Table<const float> part_gradient, float step) {
   Index begin = 0;
-  const Plan& plan = plan_of(block, begin);
-  return detail::sparse_kernels().move(target(), raw(plan.rows, plan.pairs), begin, begin + block.positions(),
-                                       step, part_gradient.data);
+  const detail::Plan& plan = plan_of(block, begin);
+  return detail::sparse_kernels().move(target(), plan.raw(), begin, begin + block.positions(), step,
+                                       part_gradient.data);
 }
 
 void SparseLinear::weights(std::span<double> w) const {

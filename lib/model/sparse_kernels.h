@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "thalweg/core/half.h"
+
 namespace thalweg::detail {
 
 struct SparseWeight {
@@ -13,13 +15,23 @@ struct SparseWeight {
   float weight;
 };
 
-/// Weights in memory: rows of `stride` floats for attributes with many labels, (label, weight) pairs for the
-/// others.
-struct SparseLayout {
-  std::ptrdiff_t labels, stride, dense_rows;
-  const float* dense;
-  const SparseWeight* sparse;
+/// The same where weights are halves.
+struct HalfWeight {
+  std::uint16_t label;
+  Half weight;
 };
+
+/// Weights in memory: rows of `stride` numbers for attributes with many labels, (label, weight) pairs for the
+/// others. A row is read in whole vectors, so up to 15 numbers beyond its last label: of the next row, or of
+/// what can be read behind the last.
+template <class Number, class Pair>
+struct WeightLayout {
+  std::ptrdiff_t labels, stride, dense_rows;
+  const Number* dense;
+  const Pair* sparse;
+};
+using SparseLayout = WeightLayout<float, SparseWeight>;
+using HalfLayout = WeightLayout<Half, HalfWeight>;
 
 /// What each row reads: whole rows by number, and single pairs. Nothing that decides a loop's length has to
 /// come from where the weights are, so the processor has many of their cache misses under way at once.
@@ -57,9 +69,12 @@ struct FeatureRows {
 
 struct SparseKernels {
   std::ptrdiff_t (*stride)(std::ptrdiff_t labels);
-  /// out[(r - begin) * pitch + l] += sign * sum of the weights that row r reads, begin <= r < end.
+  /// out[(r - begin) * pitch + l] += sign * sum of the weights that row r reads, begin <= r < end. A pair
+  /// whose label does not exist counts for nothing, as the layout may be that of a file.
   void (*gather)(const SparseLayout& layout, const RowPlan& plan, std::ptrdiff_t begin, std::ptrdiff_t end,
                  float sign, float* out, std::ptrdiff_t pitch);
+  void (*gather_half)(const HalfLayout& layout, const RowPlan& plan, std::ptrdiff_t begin, std::ptrdiff_t end,
+                      float sign, float* out, std::ptrdiff_t pitch);
   /// out[c][l] = sum over the positions p of row c of table[p][l], begin <= c < end. Both tables are [. x
   /// labels].
   void (*sum_rows)(const SparseLayout& layout, const SparseRows& positions, std::ptrdiff_t begin,

@@ -15,19 +15,41 @@ using std::ptrdiff_t;
 // Positions whose gradients are summed in float before they go to double.
 constexpr ptrdiff_t kFloatRun = 64;
 
+// N weights of a row as floats.
+template <int N>
+[[gnu::always_inline]] inline typename Vec<float, N>::V load_weights(const float* p) {
+  return Vec<float, N>::load(p);
+}
+
+// As to_float (core/half.h), N at a time.
+template <int N>
+[[gnu::always_inline]] inline typename Vec<float, N>::V load_weights(const Half* p) {
+  typedef std::int16_t Halves __attribute__((vector_size(N * sizeof(std::int16_t))));
+  Halves halves;
+  __builtin_memcpy(&halves, p, sizeof halves);
+  typename Vec<float, N>::I bits = __builtin_convertvector(halves, typename Vec<float, N>::I);
+  bits = (bits << 13) & static_cast<std::int32_t>(Half::kBits);
+  typename Vec<float, N>::V v;
+  __builtin_memcpy(&v, &bits, sizeof v);
+  return v * Half::kReach;
+}
+
+[[gnu::always_inline]] inline float as_float(float weight) { return weight; }
+[[gnu::always_inline]] inline float as_float(Half weight) { return load_weights<1>(&weight)[0]; }
+
 // out[j .. j + W N) += sign * sum of the dense rows of one position, those columns; nothing beyond K.
-template <int N, int W, bool Valued>
-[[gnu::always_inline]] inline void add_dense(const SparseLayout& s, const RowPlan& p, ptrdiff_t r,
-                                             ptrdiff_t j, float sign, float* out) {
+template <int N, int W, bool Valued, class Layout>
+[[gnu::always_inline]] inline void add_dense(const Layout& s, const RowPlan& p, ptrdiff_t r, ptrdiff_t j,
+                                             float sign, float* out) {
   using X = Vec<float, N>;
   typename X::V sum[W] = {};
   for (ptrdiff_t e = p.dense_offsets[r]; e < p.dense_offsets[r + 1]; ++e) {
-    const float* const weights = s.dense + static_cast<ptrdiff_t>(p.dense[e]) * s.stride + j;
+    const auto* const weights = s.dense + static_cast<ptrdiff_t>(p.dense[e]) * s.stride + j;
     for (int w = 0; w < W; ++w) {
       if constexpr (Valued) {
-        sum[w] += p.dense_values[e] * X::load(weights + w * N);
+        sum[w] += p.dense_values[e] * load_weights<N>(weights + w * N);
       } else {
-        sum[w] += X::load(weights + w * N);
+        sum[w] += load_weights<N>(weights + w * N);
       }
     }
   }
@@ -37,20 +59,22 @@ template <int N, int W, bool Valued>
   for (ptrdiff_t i = 0; i < live; ++i) out[j + i] += sign * row[i];
 }
 
-template <int N, int W, bool Valued>
-void gather_rows(const SparseLayout& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float sign,
-                 float* out, ptrdiff_t pitch) {
+template <int N, int W, bool Valued, class Layout>
+void gather_rows(const Layout& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float sign, float* out,
+                 ptrdiff_t pitch) {
   for (ptrdiff_t r = begin; r < end; ++r, out += pitch) {
     if constexpr (W > 0) {
       add_dense<N, W, Valued>(s, p, r, 0, sign, out);
     } else {
       ptrdiff_t j = 0;
-      for (; j + 4 * N <= s.stride; j += 4 * N) add_dense<N, 4, Valued>(s, p, r, j, sign, out);
-      for (; j < s.stride; j += N) add_dense<N, 1, Valued>(s, p, r, j, sign, out);
+      for (; j + 4 * N <= s.labels; j += 4 * N) add_dense<N, 4, Valued>(s, p, r, j, sign, out);
+      for (; j < s.labels; j += N) add_dense<N, 1, Valued>(s, p, r, j, sign, out);
     }
     for (ptrdiff_t e = p.pair_offsets[r]; e < p.pair_offsets[r + 1]; ++e) {
-      const SparseWeight pair = s.sparse[p.pairs[e]];
-      out[pair.label] += sign * (Valued ? p.pair_values[e] * pair.weight : pair.weight);
+      const auto pair = s.sparse[p.pairs[e]];
+      if (static_cast<ptrdiff_t>(pair.label) >= s.labels) continue;
+      const float weight = as_float(pair.weight);
+      out[pair.label] += sign * (Valued ? p.pair_values[e] * weight : weight);
     }
   }
 }
@@ -194,9 +218,10 @@ double move_rows(const SparseTarget& s, const RowPlan& p, ptrdiff_t begin, ptrdi
   return total;
 }
 
-void gather(const SparseLayout& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float sign, float* out,
+template <class Layout>
+void gather(const Layout& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t end, float sign, float* out,
             ptrdiff_t pitch) {
-  with_width<float>(s.labels, s.stride, [&]<int N, int W>() {
+  with_width<float>(s.labels, padded<float>(s.labels), [&]<int N, int W>() {
     p.valued ? gather_rows<N, W, true>(s, p, begin, end, sign, out, pitch)
              : gather_rows<N, W, false>(s, p, begin, end, sign, out, pitch);
   });
@@ -226,7 +251,8 @@ double move(const SparseTarget& s, const RowPlan& p, ptrdiff_t begin, ptrdiff_t 
 
 }  // namespace
 
-extern const SparseKernels sparse_kernels_here = {padded<float>, gather, sum_rows, reduce, move};
+extern const SparseKernels sparse_kernels_here = {
+    padded<float>, gather<SparseLayout>, gather<HalfLayout>, sum_rows, reduce, move};
 
 }  // namespace THALWEG_ISA_SPACE
 }  // namespace thalweg::detail

@@ -15,7 +15,7 @@ struct Tagger::Parts {
   std::vector<std::string> labels;        // what people read, where the model's own names are others
   std::vector<std::vector<Label>> alike;  // labels that read the same
 
-  explicit Parts(Model m) : model(std::move(m)), chain(model) {
+  explicit Parts(Model m) : model(packed(std::move(m))), chain(model) {
     if (model.encoding == Encoding::Bioes) read_bioes();
     minima.prepare_minima(chain.pairwise(), chain.labels(), chain.histories());
     sums.prepare_sums(chain.pairwise(), chain.labels(), 1.f, chain.histories());
@@ -33,7 +33,7 @@ void Tagger::Parts::read_bioes() {
   }
 }
 
-Tagger Tagger::load(const std::string& path) { return Tagger(load_model(path)); }
+Tagger Tagger::load(const std::string& path) { return Tagger(map_model(path)); }
 Tagger::Tagger(Model model) : parts_(std::make_unique<const Parts>(std::move(model))) {}
 Tagger::Tagger(Tagger&&) noexcept = default;
 Tagger& Tagger::operator=(Tagger&&) noexcept = default;

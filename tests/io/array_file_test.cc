@@ -366,7 +366,7 @@ std::vector<Hostile> hostile_files() {
   text("a name with a tail", "name of an array is not readable", cube + 20, "tail");
   text("one name twice", "there are two arrays 'cube'", one, {"cube", 5});
   field("type 0", "array 'labels' has the unknown type 0", labels + kTypeAt, U32{0});
-  field("type 7", "has the unknown type 7", labels + kTypeAt, U32{7});
+  field("type 8", "has the unknown type 8", labels + kTypeAt, U32{8});
   field("type 2^32 - 1", "has the unknown type 4294967295", labels + kTypeAt, ~U32{0});
   field("a wider type", "array 'counts' of u64 [5] cannot have 20 bytes", counts + kTypeAt, U32{3});
   field("a narrower type", "array 'weights' of f32 [25 x 3] cannot have 600 bytes", weights + kTypeAt,

@@ -67,7 +67,12 @@ double touch_as(const ArrayFile& file, const ArrayRecord& record) {
                       : record.rank == 2 ? file.array<T>(record.name, {kAnySize, kAnySize})
                                          : file.array<T>(record.name, {kAnySize, kAnySize, kAnySize});
   double sum = 0;
-  for (const T value : values) sum += static_cast<double>(value);
+  for (const T value : values) {
+    if constexpr (std::is_same_v<T, Half>)
+      sum += value.bits;
+    else
+      sum += static_cast<double>(value);
+  }
   if (record.rank == 2) sum += static_cast<double>(file.table<T>(record.name).size());
   return sum;
 }
@@ -79,7 +84,7 @@ inline double touch(const ArrayFile& file) {
     sum += static_cast<double>(describe(r).size() + file.bytes(r).size());
     sum += touch_as<std::uint8_t>(file, r) + touch_as<std::uint32_t>(file, r) +
            touch_as<std::uint64_t>(file, r) + touch_as<std::int64_t>(file, r) + touch_as<float>(file, r) +
-           touch_as<double>(file, r);
+           touch_as<double>(file, r) + touch_as<Half>(file, r);
   }
   return sum;
 }

@@ -43,6 +43,11 @@ class THALWEG_EXPORT Vocabulary {
   /// Stands on `arrays` without copying them. They must outlive the result and its copies. O(n): every name
   /// is looked up once. @throws ModelError at `where` unless the arrays are exactly those of some vocabulary.
   static Vocabulary view(const Arrays& arrays, std::string_view where);
+  /// The same for arrays that are only searched, ready at once: no name is looked at. Look-ups of arrays that
+  /// mean harm end and stay inside them, but may find what they like: names may come twice, or not be UTF-8.
+  /// @throws ModelError at `where` unless the arrays go together and the table has an empty slot. O(1) for
+  /// those of a vocabulary
+  static Vocabulary lookup_view(const Arrays& arrays, std::string_view where);
 
   /// The id of `name`, a new one if need be; O(1) amortised. A vocabulary on borrowed arrays copies them
   /// first.
@@ -59,7 +64,10 @@ class THALWEG_EXPORT Vocabulary {
 
   /// Valid until the next `add`. @pre id < size()
   std::string_view name(std::uint32_t id) const {
-    return {bytes_ + offsets_[id], offsets_[id + 1] - offsets_[id]};
+    const std::uint32_t begin = offsets_[id], end = offsets_[id + 1];
+    // Always so but in a lookup_view.
+    return begin <= end && end <= byte_count_ ? std::string_view(bytes_ + begin, end - begin)
+                                              : std::string_view();
   }
   std::uint32_t size() const { return size_; }
 
@@ -80,6 +88,7 @@ class THALWEG_EXPORT Vocabulary {
   const char* bytes_;
   const std::uint32_t* offsets_;
   const std::uint64_t* slots_;
+  std::size_t byte_count_;
   std::uint32_t mask_;  // slots - 1
   std::uint32_t size_;
 

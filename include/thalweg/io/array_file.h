@@ -43,6 +43,7 @@
 #include <vector>
 
 #include "thalweg/core/export.h"
+#include "thalweg/core/half.h"
 #include "thalweg/core/types.h"
 
 namespace thalweg {
@@ -56,12 +57,12 @@ struct FileFormat {
 };
 
 /// The numbers are those in the file.
-enum class ElementType : std::uint32_t { U8 = 1, U32 = 2, U64 = 3, I64 = 4, F32 = 5, F64 = 6 };
+enum class ElementType : std::uint32_t { U8 = 1, U32 = 2, U64 = 3, I64 = 4, F32 = 5, F64 = 6, F16 = 7 };
 
 template <class T>
-concept Element =
-    std::same_as<T, std::uint8_t> || std::same_as<T, std::uint32_t> || std::same_as<T, std::uint64_t> ||
-    std::same_as<T, std::int64_t> || std::same_as<T, float> || std::same_as<T, double>;
+concept Element = std::same_as<T, std::uint8_t> || std::same_as<T, std::uint32_t> ||
+    std::same_as<T, std::uint64_t> || std::same_as<T, std::int64_t> || std::same_as<T, float> ||
+    std::same_as<T, double> || std::same_as<T, Half>;
 
 template <Element T>
 constexpr ElementType element_type() {
@@ -71,6 +72,7 @@ constexpr ElementType element_type() {
   if constexpr (std::same_as<T, std::int64_t>) return ElementType::I64;
   if constexpr (std::same_as<T, float>) return ElementType::F32;
   if constexpr (std::same_as<T, double>) return ElementType::F64;
+  if constexpr (std::same_as<T, Half>) return ElementType::F16;
 }
 
 /// One array of a file.
@@ -170,6 +172,11 @@ class THALWEG_EXPORT ArrayFile {
   Table<const T> table(std::string_view name, Index rows = kAnySize, Index columns = kAnySize) const {
     const ArrayRecord& record = get(name, element_type<T>(), std::array{rows, columns});
     return {view<T>(record).data(), static_cast<Index>(record.shape[0]), static_cast<Index>(record.shape[1])};
+  }
+  /// Bytes of the file behind an array, which kernels may read over.
+  std::uint64_t bytes_behind(std::string_view name) const {
+    const ArrayRecord* const record = find(name);
+    return record ? bytes_.size() - record->offset - record->bytes : 0;
   }
   /// A list of U8 as text. Its characters are not checked.
   std::string_view text(std::string_view name) const {

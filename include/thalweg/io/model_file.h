@@ -7,11 +7,14 @@
 /// | `boundary`         | u32 [1]           | 0 marks, 1 none                                             |
 /// | `labels/bytes` ... | u8, u32, u64      | the K label names (Vocabulary::Arrays)                      |
 /// | `attributes/...`   |                   | the A attribute names                                       |
-/// | `emissions/offsets`, `/labels` | u32 [A+1], u32 [F] | FeatureIndex of (attribute, label) weights    |
+/// | `emissions/rows`   | f32 or f16 [R x K] | PackedWeights: whole rows of the first R attributes        |
+/// | `emissions/pairs`  | u64 or u32 [P]    | label and weight of each other feature                      |
+/// | `emissions/offsets` | u32 [A+1]        | where the pairs of each attribute are                       |
 /// | `transitions/offsets`, `/labels` | u32 [K+1], u32 [G] | FeatureIndex of (label, label) weights      |
-/// | `weights`          | f32 [F + G + H + D K] | as Model::weights                                       |
+/// | `weights`          | f32 or f16 [G + H + D K] | of transitions, pairs and vectors, as Model::weights |
 ///
-/// and since 1.1, with templates that make transitions depend on the input:
+/// In format 1 emissions were a FeatureIndex, `emissions/offsets` and `/labels`, whose weights came first in
+/// `weights`. Since 1.1 there are, with templates that make transitions depend on the input:
 ///
 /// | `pair-attributes/...` |                | the B names of attributes of pairs                          |
 /// | `pairs/offsets`, `/labels` | u32 [B+1], u32 [H] | FeatureIndex of (attribute, label pair) weights    |
@@ -41,10 +44,10 @@
 
 namespace thalweg {
 
-inline constexpr FileFormat kModelFormat{"thalweg model", 1, 2};
+inline constexpr FileFormat kModelFormat{"thalweg model", 2, 0};
 
-/// Writes the model whole or not at all. Weights are rounded to float, the precision that tagging works in.
-/// Same model, same bytes. @throws IoError
+/// Writes the model whole or not at all. Weights are rounded to float, the precision that tagging works in,
+/// or stay as they are packed (model/packed_weights.h). Same model, same bytes. @throws IoError
 THALWEG_EXPORT void save_model(const Model& model, const std::string& path);
 
 /// The bytes of that file.
@@ -57,5 +60,11 @@ THALWEG_EXPORT std::vector<std::byte> model_bytes(const Model& model);
 THALWEG_EXPORT Model load_model(const std::string& path);
 /// The same from an open file, which the model keeps alive.
 THALWEG_EXPORT Model load_model(ArrayFile file);
+
+/// A model to tag with, packed: of its big arrays nothing is copied, and beside the checksums only that is
+/// checked which keeps every look-up inside the file. Ready at the speed at which memory is read.
+/// @throws as load_model
+THALWEG_EXPORT Model map_model(const std::string& path);
+THALWEG_EXPORT Model map_model(ArrayFile file);
 
 }  // namespace thalweg

@@ -20,6 +20,7 @@
 #include "thalweg/model/feature_index.h"
 #include "thalweg/model/folding.h"
 #include "thalweg/model/label_contexts.h"
+#include "thalweg/model/packed_weights.h"
 #include "thalweg/model/pair_tables.h"
 
 namespace thalweg {
@@ -35,13 +36,14 @@ struct Model {
   Featurizer featurizer = Featurizer::of_attributes();
   Vocabulary attributes, labels, pair_attributes;
   Encoding encoding = Encoding::None;
-  FeatureIndex emissions;       ///< [attributes x labels]
+  FeatureIndex emissions;       ///< [attributes x labels]; without rows where they are packed
   FeatureIndex transitions;     ///< [labels x labels]
   FeatureIndex pairs;           ///< [pair attributes x label pairs], see observed_pairs
   LabelContexts contexts;       ///< none in a chain of first order
   Index vector_columns = 0;     ///< numbers a token that go with it, each with a weight for each label
   std::vector<double> weights;  ///< of emissions, transitions, pairs, contexts, [vector_columns x labels]
   Constraints constraints;      ///< over the labels, or empty
+  std::shared_ptr<const PackedWeights> packed;  ///< of emissions, in models that only tag; else null
   std::shared_ptr<const void> storage;  ///< what vocabularies that borrow their arrays stand on
 
   Index features() const {

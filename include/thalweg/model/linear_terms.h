@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "thalweg/core/aligned.h"
@@ -17,7 +18,11 @@
 
 namespace thalweg {
 namespace detail {
-struct SparseLayout;
+struct Plan;
+struct RowLayout;
+struct SparseWeight;
+template <class Number, class Pair>
+struct WeightLayout;
 struct SparseTarget;
 }  // namespace detail
 
@@ -33,6 +38,7 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   SparseLinear(const FeatureIndex& index, Index K, const FoldedAttributes* data = nullptr);
   /// For online learners: blocks will be of these rows, which are read here and not kept.
   SparseLinear(const FeatureIndex& index, Index K, const SparseMatrix& rows);
+  ~SparseLinear() override;
 
   void assign(std::span<const double> w, int threads) override;
   Shape shape(const Block& block) const override { return {block.positions(), labels_}; }
@@ -47,15 +53,10 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   void weights(std::span<double> w) const override;
 
  private:
-  // Which rows and pairs of weights each position reads (lib/model/sparse_kernels.h says why).
-  struct Plan {
-    SparseMatrix rows, pairs;
-    void resize(Index row_count, Index pair_count, bool valued);
-  };
-  detail::SparseLayout layout() const;
+  detail::RowLayout rows() const;
+  detail::WeightLayout<float, detail::SparseWeight> layout() const;
   detail::SparseTarget target();
-  const Plan& plan_of(const Block& block, Index& begin) const;
-  void add_to_plan(const SparseMatrix& attributes, Index begin, Index end, Plan& plan) const;
+  const detail::Plan& plan_of(const Block& block, Index& begin) const;
   void pull_back_all(Table<const float> gradient, std::span<double> into, int threads) const;
 
   const FeatureIndex& index_;
@@ -64,7 +65,7 @@ class THALWEG_EXPORT SparseLinear : public LinearTerm {
   AlignedVector<float> dense_;           // [dense_rows + contexts, stride]; contexts are sums of weights
   AlignedVector<std::uint64_t> sparse_;  // label and weight of each other feature, side by side
   std::vector<std::uint32_t> masks_;  // which lanes of a whole row hold a weight; made by the first `descend`
-  Plan positions_, contexts_;         // of `data`
+  std::unique_ptr<detail::Plan> positions_, contexts_;  // of `data`
 };
 
 /// unary[p][l] = - sum_d vector[p][d] * w[d * K + l]: every number of a dense input votes for every label.

@@ -1,0 +1,2 @@
+#define THALWEG_ISA_SPACE generic
+#include "io/checksum.inl"
