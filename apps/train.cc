@@ -22,7 +22,7 @@ struct Options {
   std::string train, model, templates, dev, init, vectors, dev_vectors, checkpoint;
   std::vector<std::string> gazetteers, lower_gazetteers;  // NAME=FILE
   std::string constraints = "none";
-  bool skip_illegal = false;
+  bool skip_illegal = false, partial = false;
   std::vector<std::string> tune;
   std::vector<double> tune_range;
   std::string loss = "likelihood";
@@ -106,7 +106,7 @@ FeatureOptions feature_options(const Options& o) {
   if (!o.templates.empty())
     features.templates = read_text(o.templates), features.templates_name = o.templates;
   features.vectors = o.vectors, features.hash_bits = o.hash_bits;
-  features.constraints = constraint_options(o);
+  features.constraints = constraint_options(o), features.partial = o.partial;
   for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
   for (const auto& one : o.lower_gazetteers) features.gazetteers.push_back(read_gazetteer(one, true));
   return features;
@@ -269,6 +269,11 @@ void add_train(CLI::App& program) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, bool>{{"error", false}, {"skip", true}}))
       ->default_str("error")
       ->option_text("error|skip [error]");
+  app->add_flag(
+      "--partial", o->partial,
+      "A token's label may be left open: A|B|C is one of these, ? is any; the loss then asks for any "
+      "labelling that fits (Tsuboi et al. 2008). Labels with | or called ? cannot be written then. "
+      "Not for eg");
   app->add_option("--loss", o->loss,
                   "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
                   "(averaged, Collins 2002)")

@@ -84,6 +84,11 @@ void append_rows(const SparseMatrix& from, Index begin, Index end, SparseMatrix&
   for (Index r = begin; r < end; ++r) to.offsets.push_back(from.offsets[r + 1] + shift);
 }
 
+void append_row(const DistinctRows& from, Index p, DistinctRows& to) {
+  const Index row = from.which()[static_cast<std::size_t>(p)];
+  to.add(from.rows().row(row), from.rows().row_values(row));
+}
+
 void append_sequence(const Dataset& from, Index n, Dataset& to) {
   const Index begin = from.sequences[n], end = from.sequences[n + 1];
   to.sequences.push_back(to.sequences.back() + end - begin);
@@ -91,14 +96,9 @@ void append_sequence(const Dataset& from, Index n, Dataset& to) {
   append(from.labels, begin, end, to.labels);
   append(from.vectors, begin * from.vector_columns, end * from.vector_columns, to.vectors);
   append(from.lines, n, n + 1, to.lines);
-  for (Index p = begin; p < end && !from.pairs.empty(); ++p) {
-    if (p + 1 == end) {
-      to.pairs.skip();
-    } else {
-      const Index row = from.pairs.which()[p];
-      to.pairs.add(from.pairs.rows().row(row), from.pairs.rows().row_values(row));
-    }
-  }
+  for (Index p = begin; p < end && !from.choices.empty(); ++p) append_row(from.choices, p, to.choices);
+  for (Index p = begin; p < end && !from.pairs.empty(); ++p)
+    p + 1 == end ? to.pairs.skip() : append_row(from.pairs, p, to.pairs);
 }
 
 }  // namespace

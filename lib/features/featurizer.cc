@@ -439,16 +439,38 @@ void note(const Sentence& sentence, Dataset& into) {
   into.lines.push_back(sentence.note().line);
 }
 
+// The label of the t-th token of the last sequence, or the set that it leaves open.
+void learn_choice(std::string_view cell, Index t, Vocabulary& labels, std::vector<Label>& set,
+                  Dataset& into) {
+  set.clear();
+  for (std::string_view rest = cell; cell != "?";) {
+    const std::size_t bar = rest.find('|');
+    if (rest.empty() || bar == 0)
+      throw InputError(place(into, into.size() - 1, t),
+                       "the set of labels " + quoted(cell) + " has an empty one",
+                       "write A|B for one of two, ? for any");
+    set.push_back(labels.add(rest.substr(0, bar)));
+    if (bar == rest.npos) break;
+    rest.remove_prefix(bar + 1);
+  }
+  std::sort(set.begin(), set.end());
+  set.erase(std::unique(set.begin(), set.end()), set.end());
+  into.labels.push_back(set.size() == 1 ? set[0] : kNoLabel);
+  into.choices.add(set, {});
+}
+
 }  // namespace
 
 void learn_sentence(const Featurizer& featurizer, const Sentence& sentence, Vocabulary& attributes,
-                    Vocabulary& labels, FeatureScratch& scratch, Dataset& into) {
+                    Vocabulary& labels, FeatureScratch& scratch, Dataset& into, bool partial) {
   refuse_labels_as_input(featurizer, sentence);
   append_attributes(featurizer, sentence, scratch, into,
                     [&](auto names, auto ids) { attributes.add(names, ids); });
-  for (Index t = 0; t < sentence.size(); ++t)
-    into.labels.push_back(labels.add(featurizer.label(sentence, t)));
   note(sentence, into);
+  for (Index t = 0; t < sentence.size(); ++t) {
+    const std::string_view label = featurizer.label(sentence, t);
+    partial ? learn_choice(label, t, labels, scratch.ids, into) : into.labels.push_back(labels.add(label));
+  }
 }
 
 void look_up_sentence(const Featurizer& featurizer, const Sentence& sentence, const Vocabulary& attributes,

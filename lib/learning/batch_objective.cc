@@ -52,6 +52,17 @@ void BatchObjective::cut_blocks() {
   }
 }
 
+double BatchObjective::run_sequence(Index n, const Chain<float>& chain, const Table<float>& pairwise,
+                                    Worker& worker) {
+  const Table<float> unary = Table<float>(unary_gradient_).slice(data_.sequences[n], chain.length());
+  const ChainParts<float> gradient{unary, pairwise, chain.which};
+  if (!data_.is_open(n))
+    return evaluate(loss_, Problem<Chain<float>>{chain, data_.answer(n)}, gradient, worker.operations);
+  const auto allowed = data_.allowed(n, chain.labels(), worker.allowed);
+  const Chain<float> right = restrict(chain, allowed, worker.restricted);
+  return evaluate(loss_, OpenProblem<Chain<float>>{chain, right}, gradient, worker.operations);
+}
+
 double BatchObjective::run_block(Index block, Worker& worker, std::span<double> pairwise) {
   const Index first = blocks_[block], last = blocks_[block + 1];
   const ChainBlock<float> chains = worker.energies.of(model_, data_, first, last);
@@ -60,12 +71,7 @@ double BatchObjective::run_block(Index block, Worker& worker, std::span<double> 
   const Table<float> gradient =
       worker.pairwise_gradient.resize(chains.pairwise.rows, chains.pairwise.columns);
   double value = 0;
-  for (Index n = first; n < last; ++n) {
-    const Chain<float> chain = chains[n - first];
-    const Table<float> unary = Table<float>(unary_gradient_).slice(data_.sequences[n], chain.length());
-    value += evaluate(loss_, Problem<Chain<float>>{chain, data_.answer(n)}, {unary, gradient, chain.which},
-                      worker.operations);
-  }
+  for (Index n = first; n < last; ++n) value += run_sequence(n, chains[n - first], gradient, worker);
   model_.pull_back_pairwise(worker.energies.block(), gradient, pairwise);
   return value;
 }

@@ -37,6 +37,7 @@ class Hash {
   Hash& add(const SparseMatrix& rows) { return add(rows.offsets).add(rows.columns).add(rows.values); }
   Hash& add(const Dataset& data) {
     add(data.sequences).add(data.attributes).add(data.labels).add(data.vectors);
+    add(data.choices.rows()).add(data.choices.which());
     return add(data.pairs.rows()).add(data.pairs.which());
   }
   std::string text() const { return fmt::format("{:016x}", hash_); }

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "learning/named_labels.h"
 #include "thalweg/core/error.h"
-#include "thalweg/corpus/utf8.h"
 #include "thalweg/evaluation/edit_distance.h"
 
 namespace thalweg {
@@ -16,28 +16,11 @@ namespace {
 
 constexpr std::string_view kStart = "<s>", kEnd = "</s>";
 
-std::vector<std::string_view> names_of(const Vocabulary& labels) {
-  std::vector<std::string_view> names;
-  for (Label l = 0; l < labels.size(); ++l) names.push_back(labels.name(l));
-  return names;
-}
-
 // A label that only makes sense behind another of its span.
 bool goes_on(const SpanMark& mark) { return mark.inside && !mark.opens; }
 
 Constraints none_if_idle(Constraints constraints) {
   return constraints.forbidden() > 0 ? constraints : Constraints{};
-}
-
-// The label that is nearest to `name`, if it is near.
-std::string_view nearest(std::string_view name, const Vocabulary& labels) {
-  std::string_view best;
-  Index distance = 3;
-  for (std::string_view label : names_of(labels)) {
-    const Index d = edit_distance(std::span<const char>(name), std::span<const char>(label));
-    if (d < distance && d < static_cast<Index>(name.size())) distance = d, best = label;
-  }
-  return best;
 }
 
 // One line of a list.
@@ -58,40 +41,39 @@ class ListedLine {
                        "write the label before and the one behind; <s> and </s> are start and end");
     }
     const Label boundary = constraints.boundary();
-    constraints.forbid(words_[0] == kStart ? boundary : find(words_[0]),
-                       words_[1] == kEnd ? boundary : find(words_[1]));
+    constraints.forbid(words_[0] == kStart ? boundary : find_label(words_[0], labels_, where_),
+                       words_[1] == kEnd ? boundary : find_label(words_[1], labels_, where_));
   }
 
  private:
-  Label find(std::string_view name) const {
-    const Label label = labels_.find(name);
-    if (label != kNoLabel) return label;
-    const std::string_view near = nearest(name, labels_);
-    throw InputError(where_, quoted(name) + " is no label of the training data",
-                     near.empty()     ? "the labels stand in its last column"
-                     : name == kStart ? "<s> stands before, </s> behind"
-                                      : fmt::format("did you mean {}?", near));
-  }
-
   std::string where_;
   const Vocabulary& labels_;
   std::array<std::string_view, 2> words_;
   std::size_t count_ = 0;
 };
 
-// The first step of a sequence that is not legal; its length + 1 where all are.
-Index first_illegal(std::span<const Label> y, const Constraints& constraints) {
-  Label before = constraints.boundary();
-  for (std::size_t t = 0; t < y.size(); ++t) {
-    if (!constraints.allows(before, y[t])) return static_cast<Index>(t);
-    before = y[t];
+// The first step of a sequence that no labelling it allows can make; its length + 1 where one can make all.
+Index first_illegal(const Dataset& data, Index n, const Constraints& constraints) {
+  const Index T = data.sequences[n + 1] - data.sequences[n];
+  std::vector<Label> reached{constraints.boundary()}, next;
+  for (Index t = 0; t < T; ++t) {
+    next.clear();
+    data.each_choice(data.sequences[n] + t, constraints.labels(), [&](Label l) {
+      const auto leads = [&](Label before) { return constraints.allows(before, l); };
+      if (std::any_of(reached.begin(), reached.end(), leads)) next.push_back(l);
+    });
+    if (next.empty()) return t;
+    std::swap(reached, next);
   }
-  const bool ends = y.empty() || constraints.allows(before, constraints.boundary());
-  return static_cast<Index>(y.size()) + ends;
+  const auto ends = [&](Label l) { return constraints.allows(l, constraints.boundary()); };
+  return T + std::any_of(reached.begin(), reached.end(), ends);
 }
 
 std::string describe(std::span<const Label> y, Index token, const Vocabulary& labels) {
-  const auto name = [&](Index t) { return labels.name(y[static_cast<std::size_t>(t)]); };
+  const auto open = [&](Index t) { return y[static_cast<std::size_t>(t)] == kNoLabel; };
+  const auto name = [&](Index t) {
+    return open(t) ? std::string_view("what is open") : labels.name(y[static_cast<std::size_t>(t)]);
+  };
   if (token == 0) return fmt::format("{} at the start of a sentence is forbidden", name(0));
   if (token == std::ssize(y)) return fmt::format("{} at the end of a sentence is forbidden", name(token - 1));
   return fmt::format("{} behind {} is forbidden", name(token), name(token - 1));
@@ -134,9 +116,8 @@ Constraints listed_constraints(std::string_view text, const std::string& name, c
 std::vector<IllegalStep> illegal_steps(const Dataset& data, const Constraints& constraints) {
   std::vector<IllegalStep> steps;
   for (Index n = 0; n < data.size() && !constraints.empty(); ++n) {
-    const auto y = data.answer(n);
-    const Index token = first_illegal(y, constraints);
-    if (token <= std::ssize(y)) steps.push_back({n, token});
+    const Index token = first_illegal(data, n, constraints);
+    if (token <= data.sequences[n + 1] - data.sequences[n]) steps.push_back({n, token});
   }
   return steps;
 }

@@ -24,19 +24,36 @@ Index OnlineLearner::pass() {
   rng_.shuffle(std::span(order_));
   Index wrong = 0;
   for (Index n : order_) {
-    const auto answer = data_.answer(n);
     const ChainBlock<float> chains = energies_.of(current_, data_, n, n + 1);
     if (!current_.shares_pairwise())
       couplings_.prepare_minima(chains.pairwise, current_.labels(), current_.histories());
     const Chain<float> chain = chains[0];
+    const auto answer = this->answer(n, chain);
     labels_.resize(answer.size());
     const double lowest = minima_.minimize(chain, couplings_, labels_);
-    Index here = 0;
-    for (std::size_t t = 0; t < answer.size(); ++t) here += labels_[t] != answer[t];
+    const Index here = wrong_positions(n, answer);
     if (here > 0) update(chain, answer, here, energy<float>(chain, answer) - lowest);
     wrong += here;
     ++step_;
   }
+  return wrong;
+}
+
+// What the data say, or the lowest labelling that they allow.
+std::span<const Label> OnlineLearner::answer(Index n, const Chain<float>& chain) {
+  if (!data_.is_open(n)) return data_.answer(n);
+  open_answer_.resize(static_cast<std::size_t>(chain.length()));
+  const auto allowed = data_.allowed(n, chain.labels(), allowed_);
+  minima_.minimize(restrict(chain, allowed, restricted_), couplings_, open_answer_);
+  return open_answer_;
+}
+
+// In `labels_`, against what the data allow; `answer` may be one of several.
+Index OnlineLearner::wrong_positions(Index n, std::span<const Label> answer) const {
+  const bool open = data_.is_open(n);
+  Index wrong = 0;
+  for (std::size_t t = 0; t < answer.size(); ++t)
+    wrong += open ? !allowed_[static_cast<Index>(t)][labels_[t]] : labels_[t] != answer[t];
   return wrong;
 }
 

@@ -21,7 +21,8 @@ void require(bool holds, const char* option, double value, const char* constrain
 bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
   constexpr double kMostBytes = 4e9;
   return o.c2 > 0 && o.c1 == 0 && !o.init && model.pairs.features() == 0 && model.contexts.empty() &&
-         model.vector_columns == 0 && ExponentiatedGradient::bytes(model, data) <= kMostBytes;
+         model.vector_columns == 0 && data.choices.empty() &&
+         ExponentiatedGradient::bytes(model, data) <= kMostBytes;
 }
 
 }  // namespace
@@ -76,6 +77,11 @@ Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions
   }
   if (o.solver == Solver::ExponentiatedGradient && model.pairs.features() > 0) {
     throw OptionError("solver", "eg does not offer transitions that depend on the input", "use lbfgs");
+  }
+  if (o.solver == Solver::ExponentiatedGradient && !data.choices.empty()) {
+    throw OptionError("solver",
+                      "eg climbs the dual of a convex loss, and that of an open answer is not convex",
+                      "use lbfgs");
   }
   if (o.solver == Solver::ExponentiatedGradient && model.vector_columns > 0)
     throw OptionError("solver", "eg does not offer vectors", "use lbfgs");

@@ -17,11 +17,13 @@ namespace {
 void check_labels(const Model& model, const Dataset& data) {
   if (data.positions() == 0)
     throw InputError("training data", "there is no token to learn from", "give it a sentence");
+  if (model.labels.size() == 0)
+    throw InputError("training data", "every token is open", "give some tokens a label to learn from");
   if (model.labels.size() < 2) {
     throw InputError("training data", "every token has the label " + std::string(model.labels.name(0)),
                      "there must be two labels to tell apart; is the label the last column?");
   }
-  if (std::count(data.labels.begin(), data.labels.end(), kNoLabel) > 0) {
+  if (data.choices.empty() && std::count(data.labels.begin(), data.labels.end(), kNoLabel) > 0) {
     throw InputError("training data", "a token has a label that the model lacks",
                      "learn the labels of all data first");
   }
@@ -31,8 +33,8 @@ void check_labels(const Model& model, const Dataset& data) {
 void choose_features(Model& model, const Dataset& data, const TrainOptions& options) {
   const Index A = static_cast<Index>(model.attributes.size()), K = static_cast<Index>(model.labels.size());
   const bool bigrams = !model.featurizer.has_templates() || model.featurizer.templates().transitions();
-  model.emissions = options.all_features ? all_features(A, K)
-                                         : observed_features(transpose(data.attributes, A), data.labels, K);
+  model.emissions =
+      options.all_features ? all_features(A, K) : observed_features(transpose(data.attributes, A), data, K);
   model.transitions = !bigrams               ? FeatureIndex{std::vector<std::uint32_t>(K + 1, 0), {}}
                       : options.all_features ? all_features(K, K)
                                              : observed_transitions(data, K);

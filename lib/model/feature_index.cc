@@ -34,28 +34,75 @@ void close_row(std::vector<char>& seen, std::vector<Label>& touched, FeatureInde
 
 }  // namespace
 
-FeatureIndex observed_features(const SparseMatrix& by_attribute, std::span<const Label> labels, Index K) {
+namespace {
+
+// each_label(p, see) calls see(l) for the labels of position p.
+template <class EachLabel>
+FeatureIndex observed(const SparseMatrix& by_attribute, Index K, EachLabel each_label) {
   FeatureIndex index;
   std::vector<char> seen(static_cast<std::size_t>(K), 0);
   std::vector<Label> touched;
   for (Index a = 0; a < by_attribute.rows(); ++a) {
     for (std::uint32_t p : by_attribute.row(a)) {
-      const Label l = labels[p];
-      if (l != kNoLabel && !seen[l]) seen[l] = 1, touched.push_back(l);
+      each_label(p, [&](Label l) {
+        if (!seen[l]) seen[l] = 1, touched.push_back(l);
+      });
     }
     close_row(seen, touched, index);
   }
   return index;
 }
 
-FeatureIndex observed_transitions(const Dataset& data, Index K) {
-  std::vector<char> pairs(static_cast<std::size_t>(K * K), 0);
+// Calls see(p, y_p, y_{p+1}) for all that every pair of neighbours may be.
+template <class See>
+void for_each_pair(const Dataset& data, Index K, See see) {
   for (Index n = 0; n < data.size(); ++n) {
-    const auto y = data.answer(n);
-    for (std::size_t t = 1; t < y.size(); ++t) {
-      if (y[t - 1] != kNoLabel && y[t] != kNoLabel) pairs[y[t - 1] * K + y[t]] = 1;
+    for (Index p = data.sequences[n]; p + 1 < data.sequences[n + 1]; ++p) {
+      data.each_choice(p, K, [&](Label i) { data.each_choice(p + 1, K, [&](Label j) { see(p, i, j); }); });
     }
   }
+}
+
+using RowLabels = std::vector<std::pair<std::uint32_t, Label>>;
+
+void make_distinct(RowLabels& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+// Rows of pairs with their label pairs. Open answers have very many of them, so they are made distinct on the
+// way.
+RowLabels observed_rows(const Dataset& data, Index K) {
+  constexpr std::size_t kMany = std::size_t{1} << 22;
+  RowLabels by_row;
+  std::size_t limit = kMany;
+  if (data.pairs.empty()) return by_row;
+  for_each_pair(data, K, [&](Index p, Label i, Label j) {
+    by_row.emplace_back(data.pairs.which()[p], static_cast<Label>(i * K + j));
+    if (by_row.size() < limit) return;
+    make_distinct(by_row);
+    limit = std::max(kMany, 2 * by_row.size());
+  });
+  make_distinct(by_row);
+  return by_row;
+}
+
+}  // namespace
+
+FeatureIndex observed_features(const SparseMatrix& by_attribute, std::span<const Label> labels, Index K) {
+  return observed(by_attribute, K, [&](std::uint32_t p, auto see) {
+    if (labels[p] != kNoLabel) see(labels[p]);
+  });
+}
+
+FeatureIndex observed_features(const SparseMatrix& by_attribute, const Dataset& data, Index K) {
+  if (data.choices.empty()) return observed_features(by_attribute, data.labels, K);
+  return observed(by_attribute, K, [&](std::uint32_t p, auto see) { data.each_choice(p, K, see); });
+}
+
+FeatureIndex observed_transitions(const Dataset& data, Index K) {
+  std::vector<char> pairs(static_cast<std::size_t>(K * K), 0);
+  for_each_pair(data, K, [&](Index, Label i, Label j) { pairs[i * K + j] = 1; });
   FeatureIndex index;
   for (Index i = 0; i < K; ++i) {
     for (Index j = 0; j < K; ++j) {
@@ -66,35 +113,9 @@ FeatureIndex observed_transitions(const Dataset& data, Index K) {
   return index;
 }
 
-namespace {
-
-// Calls see(p, y_p, y_{p+1}) for every pair of neighbours with known labels.
-template <class See>
-void for_each_pair(const Dataset& data, See see) {
-  for (Index n = 0; n < data.size(); ++n) {
-    for (Index p = data.sequences[n]; p + 1 < data.sequences[n + 1]; ++p) {
-      if (data.labels[p] != kNoLabel && data.labels[p + 1] != kNoLabel) {
-        see(p, data.labels[p], data.labels[p + 1]);
-      }
-    }
-  }
-}
-
-void make_distinct(std::vector<std::pair<std::uint32_t, Label>>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
-
-}  // namespace
-
 FeatureIndex observed_pairs(const Dataset& data, Index pair_attributes, Index K) {
-  std::vector<std::pair<std::uint32_t, Label>> by_row, features;
-  if (!data.pairs.empty())
-    for_each_pair(data, [&](Index p, Label i, Label j) {
-      by_row.emplace_back(data.pairs.which()[p], static_cast<Label>(i * K + j));
-    });
-  make_distinct(by_row);
-  for (const auto& [row, pair] : by_row) {
+  RowLabels features;
+  for (const auto& [row, pair] : observed_rows(data, K)) {
     for (std::uint32_t a : data.pairs.rows().row(row)) features.emplace_back(a, pair);
   }
   make_distinct(features);
@@ -125,8 +146,9 @@ void sort_by_use(Dataset& data, Vocabulary& attributes, Index K, Index min_count
     for (std::uint32_t a = 0; a < A; ++a) {
       counts[a] = static_cast<std::uint32_t>(by_attribute.row(a).size());
       for (std::uint32_t p : by_attribute.row(a)) {
-        const Label l = data.labels[p];
-        if (l != kNoLabel && last_seen[l] != a + 1) last_seen[l] = a + 1, ++kinds[a];
+        data.each_choice(p, K, [&](Label l) {
+          if (last_seen[l] != a + 1) last_seen[l] = a + 1, ++kinds[a];
+        });
       }
     }
   }

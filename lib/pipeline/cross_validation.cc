@@ -28,6 +28,9 @@ std::vector<Index> assign_folds(Index sentences, const CrossValidationOptions& o
 
 Fold make_fold(const Corpus& corpus, const FeatureOptions& features, std::span<const Index> fold_of,
                Index fold) {
+  if (features.partial)
+    throw OptionError("partial", "a fold has no right labels to be judged by where they are open",
+                      "take a development set");
   FeatureOptions others = features;
   others.keep = [&](Index n) { return fold_of[n] != fold; };
   Examples examples = learn_examples(corpus, others);

@@ -9,6 +9,7 @@
 #include "thalweg/core/error.h"
 #include "thalweg/io/matrix_reader.h"
 #include "thalweg/learning/legality.h"
+#include "thalweg/learning/open_answers.h"
 #include "thalweg/pipeline/encoding.h"
 
 namespace thalweg {
@@ -61,6 +62,10 @@ void check(const FeatureOptions& options) {
     throw OptionError("hash-bits",
                       fmt::format("is {}, must be 0 to {}", options.hash_bits, Featurizer::kMaxHashBits),
                       "0 keeps the names, 22 suits a million attributes");
+  }
+  if (options.partial && options.encoding != Encoding::None) {
+    throw OptionError("partial", "does not go with an encoding: a set of labels of BIO is none of BIOES",
+                      "write the labels as BIOES");
   }
   std::set<std::string> names;
   for (const auto& list : options.gazetteers) {
@@ -115,10 +120,13 @@ using Keep = std::function<bool(Index)>;
 class Sentences {
  public:
   Sentences(const std::string& vectors, const Keep& keep) : vectors_(vectors), keep_(keep) {}
+  explicit Sentences(const FeatureOptions& options)
+      : vectors_(options.vectors), keep_(options.keep), partial_(options.partial) {}
 
   void learn(Examples& e, const Sentence& sentence) {
     if (!wanted(sentence)) return;
-    learn_sentence(e.model.featurizer, sentence, e.model.attributes, e.model.labels, scratch_, e.data);
+    learn_sentence(e.model.featurizer, sentence, e.model.attributes, e.model.labels, scratch_, e.data,
+                   partial_);
     learn_pairs(e.model.featurizer, sentence, e.model.pair_attributes, scratch_, e.data);
     vectors_.add(sentence.size(), e.data);
   }
@@ -141,6 +149,7 @@ class Sentences {
 
   VectorRows vectors_;
   const Keep& keep_;
+  const bool partial_ = false;
   Index seen_ = 0;
   FeatureScratch scratch_;
 };
@@ -181,6 +190,7 @@ void constrain(Examples& e, const ConstraintOptions& options) {
 }
 
 void finish(Examples& examples, const FeatureOptions& options) {
+  settle_choices(examples.data, examples.model.labels);
   encode(examples, options.encoding);
   constrain(examples, options.constraints);
   sort_by_use(examples.data, examples.model.attributes, static_cast<Index>(examples.model.labels.size()),
@@ -195,10 +205,10 @@ Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
   check(options);
   Examples e;
   e.model.featurizer = make_featurizer(options, corpus.columns(), "training data");
-  Sentences sentences(options.vectors, options.keep);
+  e.data.source = corpus.source();
+  Sentences sentences(options);
   for (Index n = 0; n < corpus.size(); ++n) sentences.learn(e, corpus[n]);
   sentences.end();
-  e.data.source = corpus.source();
   finish(e, options);
   return e;
 }
@@ -207,7 +217,8 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
   check(options);
   Examples e;
   CorpusReader reader(path, options.format);
-  Sentences sentences(options.vectors, options.keep);
+  e.data.source = reader.text().name();
+  Sentences sentences(options);
   for (bool first = true; reader.next(); first = false) {
     if (first) {
       e.model.featurizer = make_featurizer(options, reader.sentence().columns(0),
@@ -218,7 +229,6 @@ Examples read_examples(const std::string& path, const FeatureOptions& options) {
   sentences.end();
   if (e.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
-  e.data.source = reader.text().name();
   finish(e, options);
   return e;
 }

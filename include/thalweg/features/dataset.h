@@ -2,6 +2,7 @@
 /// A corpus as numbers: what every trainer reads. N sequences over P positions in all, one after another.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -65,19 +66,45 @@ class THALWEG_EXPORT DistinctRows {
 struct Dataset {
   std::vector<Index> sequences{0};
   SparseMatrix attributes;    ///< [positions x attributes]
-  std::vector<Label> labels;  ///< [positions]; kNoLabel where the label is not in the vocabulary
+  std::vector<Label> labels;  ///< [positions]; kNoLabel where it is open, or not in the vocabulary
+  /// [positions] the labels that each may have, ascending; an empty row: any. Empty where none is open.
+  DistinctRows choices;
   /// Attributes of the pair of positions p and p + 1, from B templates with macros: many pairs have the same.
   /// Skipped where a sequence ends; empty without such templates.
   DistinctRows pairs;
-  std::vector<float> vectors;        ///< [positions x vector_columns] numbers beside the attributes
-  Index vector_columns = 0;          ///< 0 where there are none
-  std::string source;                ///< the file, for errors; empty where there is none
-  std::vector<std::uint64_t> lines;  ///< [N] where each sequence's first token stands there, or empty
+  std::vector<float> vectors;  ///< [positions x vector_columns] numbers beside the attributes
+  Index vector_columns = 0;    ///< 0 where there are none
+  std::string source;          ///< the file, for errors; empty where there is none
+  std::vector<std::uint64_t>
+      lines;  ///< [N] where each sequence's first token stands there (0: nowhere), or empty
 
   Index size() const { return static_cast<Index>(sequences.size()) - 1; }
   Index positions() const { return sequences.back(); }
   std::span<const Label> answer(Index n) const {
     return {labels.data() + sequences[n], static_cast<std::size_t>(sequences[n + 1] - sequences[n])};
+  }
+  /// Whether the answer leaves something open. @pre every label is known or has a choice
+  bool is_open(Index n) const {
+    const auto y = answer(n);
+    return !choices.empty() && std::find(y.begin(), y.end(), kNoLabel) != y.end();
+  }
+  /// Calls use(l) for each of K labels that position p may have; none where its label is not in the
+  /// vocabulary.
+  template <class Use>
+  void each_choice(Index p, Index K, Use use) const {
+    const Label known = labels[static_cast<std::size_t>(p)];
+    if (known != kNoLabel) return use(known);
+    if (choices.empty()) return;
+    const auto row = choices.rows().row(choices.which()[static_cast<std::size_t>(p)]);
+    for (Label l : row) use(l);
+    for (Label l = 0; row.empty() && l < static_cast<Label>(K); ++l) use(l);
+  }
+  /// The same as a table [T x K] of 0 and 1, of sequence n.
+  Table<const std::uint8_t> allowed(Index n, Index K, TableBuffer<std::uint8_t>& storage) const {
+    const Table<std::uint8_t> table = storage.resize(sequences[n + 1] - sequences[n], K);
+    for (Index t = 0; t < table.rows; ++t)
+      each_choice(sequences[n] + t, K, [&](Label l) { table[t][l] = 1; });
+    return table;
   }
   Table<const float> vector_table() const {
     return {vectors.data(), vector_columns > 0 ? positions() : 0, vector_columns};
@@ -87,6 +114,7 @@ struct Dataset {
     sequences.resize(1);
     attributes.clear();
     labels.clear();
+    choices.clear();
     pairs.clear();
     vectors.clear();
     lines.clear();

@@ -174,10 +174,12 @@ struct FeatureScratch {
 /// Training: appends a sentence with its labels; what is met for the first time gets the next id. An
 /// attribute that a token has twice becomes one entry with the sum of the values: the columns of a row are
 /// distinct.
-/// @throws InputError if a template reads the label or a column beyond it.
+/// @param partial a label cell may leave its token open: `A|B|C` for one of these labels, `?` for any
+/// (Dataset::choices). Labels that contain | or are called ? cannot be written then.
+/// @throws InputError if a template reads the label or a column beyond it, and for an empty label in a set
 THALWEG_EXPORT void learn_sentence(const Featurizer& featurizer, const Sentence& sentence,
                                    Vocabulary& attributes, Vocabulary& labels, FeatureScratch& scratch,
-                                   Dataset& into);
+                                   Dataset& into, bool partial = false);
 /// The whole corpus. @throws as learn_sentence
 THALWEG_EXPORT Dataset learn_dataset(const Corpus& corpus, const Featurizer& featurizer,
                                      Vocabulary& attributes, Vocabulary& labels);

@@ -22,8 +22,8 @@ namespace thalweg {
 /// added in order. Memory beside the data: [positions x K] floats.
 class THALWEG_EXPORT BatchObjective {
  public:
-  /// Both references must outlive this. @pre every label of `data` is known, and `model` was made with its
-  /// attributes
+  /// Both references must outlive this. @pre every label of `data` is known or open, and `model` was made
+  /// with its attributes
   BatchObjective(LinearChain& model, const Dataset& data, Loss loss, double c2, int threads);
 
   /// f(w), and f'(w) assigned to `gradient`. O(entries K + positions K^2).
@@ -35,9 +35,12 @@ class THALWEG_EXPORT BatchObjective {
     ChainEnergies energies;
     Couplings<float> couplings;            // of the block at hand, where blocks do not share them
     TableBuffer<float> pairwise_gradient;  // of its tables
+    TableBuffer<std::uint8_t> allowed;     // by an open answer, ...
+    TableBuffer<float> restricted;         // ... and the unary energies that are left
   };
 
   void cut_blocks();
+  double run_sequence(Index n, const Chain<float>& chain, const Table<float>& pairwise, Worker& worker);
   double run_block(Index block, Worker& worker, std::span<double> pairwise);
   double run_chunk(Index chunk, Worker& worker);
 

@@ -38,7 +38,8 @@ struct IllegalStep {
   Index sequence = 0, token = 0;
 };
 
-/// One for each sequence whose labels break the constraints. O(positions).
+/// One for each sequence whose labels break the constraints; of an open answer (Dataset::choices), all that
+/// it allows. O(positions), and K^2 for each open token.
 THALWEG_EXPORT std::vector<IllegalStep> illegal_steps(const Dataset& data, const Constraints& constraints);
 
 /// @throws InputError at the first of them, by file and line where the data know these

@@ -38,6 +38,14 @@ struct Problem {
   std::span<const Label> answer;
 };
 
+/// One whose answer leaves something open: `right` is `restrict(structure, what the answer allows)`, and the
+/// loss takes the free energy, or the minimum, over what is left where otherwise the answer's energy stands.
+/// No longer convex.
+template <class S>
+struct OpenProblem {
+  S structure, right;
+};
+
 /// The operations of a chain with their scratch space: what losses call. One per thread.
 template <class R>
 struct ChainOperations {
@@ -45,9 +53,16 @@ struct ChainOperations {
   MinSum<R> minima;
   SumProduct<R> sums;
   std::vector<Label> labels;
+  TableBuffer<R> added;
 
   double free_energy(const Chain<R>& chain) { return sums.forward(chain, *couplings); }
   void marginals(R weight, const ChainParts<R>& parts) { sums.marginals(weight, parts); }
+  /// The same added to the unary parts, too.
+  void add_marginals(R weight, const ChainParts<R>& parts) {
+    const Table<R> unary = added.resize(parts.unary.rows, parts.unary.columns);
+    sums.marginals(weight, {unary, parts.pairwise, parts.which});
+    for (Index i = 0; i < unary.size(); ++i) parts.unary.data[i] += unary.data[i];
+  }
   double minimize(const Chain<R>& chain) {
     labels.resize(static_cast<std::size_t>(chain.length()));
     return minima.minimize(chain, *couplings, labels);
@@ -91,7 +106,32 @@ double evaluate(const PerceptronLoss&, const Problem<S>& problem, const Parts<S>
 }
 
 template <class S, class Operations>
-double evaluate(const Loss& loss, const Problem<S>& problem, const Parts<S>& gradient, Operations& on) {
+double evaluate(const LikelihoodLoss&, const OpenProblem<S>& problem, const Parts<S>& gradient,
+                Operations& on) {
+  using R = typename S::Scalar;
+  const double right = on.free_energy(problem.right);
+  if (!(right < kInfinity<double>)) return right;
+  on.marginals(R(1), gradient);
+  const double f = on.free_energy(problem.structure);
+  on.add_marginals(R(-1), gradient);
+  return right - f;
+}
+
+template <class S, class Operations>
+double evaluate(const PerceptronLoss&, const OpenProblem<S>& problem, const Parts<S>& gradient,
+                Operations& on) {
+  using R = typename S::Scalar;
+  const double right = on.minimize(problem.right);
+  if (!(right < kInfinity<double>)) return right;
+  std::fill_n(gradient.unary.data, gradient.unary.size(), R(0));
+  add_answer(problem.structure, std::span<const Label>(on.labels), R(1), gradient);
+  const double lowest = on.minimize(problem.structure);
+  add_answer(problem.structure, std::span<const Label>(on.labels), R(-1), gradient);
+  return right - lowest;
+}
+
+template <template <class> class P, class S, class Operations>
+double evaluate(const Loss& loss, const P<S>& problem, const Parts<S>& gradient, Operations& on) {
   return std::visit([&](const auto& one) { return evaluate(one, problem, gradient, on); }, loss);
 }
 

@@ -6,7 +6,8 @@
 ///
 /// by tau = 1, the structured perceptron (Collins 2002), or by just enough to put a margin of the square root
 /// of the wrong positions between the two, and no more than C: passive-aggressive (Crammer et al. 2006,
-/// PA-I). The average over all steps is what generalises (Freund and Schapire 1999).
+/// PA-I). The average over all steps is what generalises (Freund and Schapire 1999). Where the data leave the
+/// answer open, y is the lowest labelling that they allow.
 #pragma once
 
 #include <array>
@@ -41,7 +42,7 @@ struct OnlineState {
 /// One pass at a time; sequential by nature, so the number of threads does not come into it.
 class THALWEG_EXPORT OnlineLearner {
  public:
-  /// Starts from the weights of `model`. Both must outlive this. @pre every label of `data` is known
+  /// Starts from the weights of `model`. Both must outlive this. @pre every label of `data` is known or open
   OnlineLearner(const Model& model, const Dataset& data, const OnlineOptions& options = {});
 
   /// Visits every sequence once, in a new order. Returns the wrong positions met. O(entries K + positions
@@ -56,6 +57,8 @@ class THALWEG_EXPORT OnlineLearner {
   void restore(const OnlineState& state);
 
  private:
+  std::span<const Label> answer(Index n, const Chain<float>& chain);
+  Index wrong_positions(Index n, std::span<const Label> answer) const;
   void update(const Chain<float>& chain, std::span<const Label> answer, Index wrong, double violation);
 
   const Dataset& data_;
@@ -68,7 +71,9 @@ class THALWEG_EXPORT OnlineLearner {
   TableBuffer<float> unary_gradient_, pairwise_gradient_;
   Couplings<float> couplings_;
   MinSum<float> minima_;
-  std::vector<Label> labels_;
+  std::vector<Label> labels_, open_answer_;
+  TableBuffer<std::uint8_t> allowed_;
+  TableBuffer<float> restricted_;
 };
 
 }  // namespace thalweg

@@ -23,7 +23,7 @@ namespace thalweg {
 enum class Solver {
   Auto,  ///< for the likelihood ExponentiatedGradient where it can, else Lbfgs; Averaged for the perceptron
   /// The dual, one sequence at a time (learning/exponentiated_gradient.h): a tenth of the passes, and a
-  /// certified gap. Needs c2 > 0, c1 = 0, no `init` and no
+  /// certified gap. Needs c2 > 0, c1 = 0, no `init`, no open answers and no
   /// transitions that depend on the input.
   ExponentiatedGradient,
   Lbfgs,              ///< L-BFGS; OWL-QN where c1 > 0

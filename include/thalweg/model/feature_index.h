@@ -33,11 +33,15 @@ THALWEG_EXPORT SparseMatrix transpose(const SparseMatrix& matrix, Index columns)
 THALWEG_EXPORT FeatureIndex observed_features(const SparseMatrix& by_attribute, std::span<const Label> labels,
                                               Index K);
 
-/// Pairs of neighbouring labels that occur. @param K labels
+/// The same where answers may be open: with every label that a position may have. `by_attribute` is the
+/// transpose of data.attributes. O(entries K) at worst
+THALWEG_EXPORT FeatureIndex observed_features(const SparseMatrix& by_attribute, const Dataset& data, Index K);
+
+/// Pairs of neighbouring labels that occur, or may. @param K labels
 THALWEG_EXPORT FeatureIndex observed_transitions(const Dataset& data, Index K);
 
-/// Attributes of pairs (Dataset::pairs) with the label pairs that they occur with: the "label" of a feature
-/// is i * K + j for label i before label j. @param pair_attributes how many there are
+/// Attributes of pairs (Dataset::pairs) with the label pairs that they occur with, or may: the "label" of a
+/// feature is i * K + j for label i before label j. @param pair_attributes how many there are
 THALWEG_EXPORT FeatureIndex observed_pairs(const Dataset& data, Index pair_attributes, Index K);
 
 /// Every pair of `rows` rows and `K` labels.

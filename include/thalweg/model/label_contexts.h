@@ -19,8 +19,9 @@ struct LabelContexts {
   bool empty() const { return strings.empty(); }
 };
 
-/// All strings of 2 to `order` labels with a label after them that occur. Shorter ones come first; every
-/// prefix and suffix of a string is there too. O(positions order log(positions)). Order 1 has none.
+/// All strings of 2 to `order` labels with a label after them that occur, those of open answers aside.
+/// Shorter ones come first; every prefix and suffix of a string is there too. O(positions order
+/// log(positions)). Order 1 has none.
 THALWEG_EXPORT LabelContexts observed_contexts(const Dataset& data, Index order, Index K);
 
 /// All K^2 + ... + K^order of them, before any label. @throws OptionError beyond 2^24 weights

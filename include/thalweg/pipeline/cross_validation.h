@@ -54,7 +54,7 @@ struct CrossValidation {
 THALWEG_EXPORT std::vector<Index> assign_folds(Index sentences, const CrossValidationOptions& options);
 
 /// @param fold_of as assign_folds gives it
-/// @throws as learn_examples
+/// @throws as learn_examples, and OptionError for FeatureOptions::partial
 THALWEG_EXPORT Fold make_fold(const Corpus& corpus, const FeatureOptions& features,
                               std::span<const Index> fold_of, Index fold);
 

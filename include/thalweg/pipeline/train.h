@@ -53,6 +53,9 @@ struct FeatureOptions {
   int hash_bits = 0;
   Index min_count = 1;  ///< attributes seen less often are left out, >= 1
   ConstraintOptions constraints{};
+  /// A token's label may be left open: A|B|C for one of these, ? for any (learning/open_answers.h). Not with
+  /// an encoding.
+  bool partial = false;
   /// Which sentences are read, by their number from 0; empty: all. The rest leaves no trace.
   std::function<bool(Index)> keep{};
 };
@@ -66,7 +69,8 @@ struct Examples {
 
 /// From memory. The label is each token's last cell (in Format::Attributes the first).
 /// @throws InputError for templates or columns that do not fit, and for constraints that name unknown labels,
-/// cannot be derived or are broken; OptionError for a min_count below 1.
+/// cannot be derived or are broken, and for sets of labels that make no sense; OptionError for a min_count
+/// below 1.
 THALWEG_EXPORT Examples learn_examples(const Corpus& corpus, const FeatureOptions& options = {});
 /// From a file ("-": standard input) without keeping its text. @throws as above, IoError, and InputError at
 /// `file:line`.
