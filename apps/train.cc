@@ -21,8 +21,8 @@ namespace {
 struct Options {
   std::string train, model, templates, dev, init, vectors, dev_vectors, checkpoint;
   std::vector<std::string> gazetteers, lower_gazetteers;  // NAME=FILE
-  std::string constraints = "none";
-  bool skip_illegal = false, partial = false;
+  std::string constraints = "none", class_weights;
+  bool skip_illegal = false, partial = false, instance_weights = false;
   std::vector<std::string> tune;
   std::vector<double> tune_range;
   std::string loss = "likelihood";
@@ -63,7 +63,7 @@ ConstraintOptions constraint_options(const Options& o) {
   return {Source::Listed, read_text(o.constraints), o.constraints, o.skip_illegal};
 }
 
-TrainOptions train_options(const Options& o, Index sentences) {
+TrainOptions train_options(const Options& o, double sentences) {
   TrainOptions t;
   if (o.loss == "perceptron") {
     t.loss = PerceptronLoss{};
@@ -74,7 +74,7 @@ TrainOptions train_options(const Options& o, Index sentences) {
   t.c1 = o.c1.value_or(0);
   t.c2 = o.c2.value_or(o.c1 && !o.lambda ? 0 : 1);
   // (1/n) sum_i loss_i + (lambda/2) |w|^2, times n.
-  if (o.lambda) t.c2 = static_cast<double>(sentences) * *o.lambda / 2;
+  if (o.lambda) t.c2 = sentences * *o.lambda / 2;
   t.gap = o.gap, t.aggressiveness = o.aggressiveness, t.iterations = o.iterations, t.patience = o.patience,
   t.memory = o.memory;
   t.all_features = o.all_features, t.order = o.order;
@@ -107,6 +107,9 @@ FeatureOptions feature_options(const Options& o) {
     features.templates = read_text(o.templates), features.templates_name = o.templates;
   features.vectors = o.vectors, features.hash_bits = o.hash_bits;
   features.constraints = constraint_options(o), features.partial = o.partial;
+  features.instance_weights = o.instance_weights;
+  if (!o.class_weights.empty())
+    features.class_weights = read_text(o.class_weights), features.class_weights_name = o.class_weights;
   for (const auto& one : o.gazetteers) features.gazetteers.push_back(read_gazetteer(one, false));
   for (const auto& one : o.lower_gazetteers) features.gazetteers.push_back(read_gazetteer(one, true));
   return features;
@@ -179,8 +182,8 @@ void train_and_save(const Options& o, Examples& examples, const DevelopmentSet* 
 }
 
 void run_on_folds(const Options& o, const FeatureOptions& features, const Model* init, Time start) {
-  const Corpus corpus = read_corpus(o.train, o.format);
-  TrainOptions options = train_options(o, corpus.size());
+  const Corpus corpus = read_corpus(o.train, o.format, o.instance_weights);
+  TrainOptions options = train_options(o, corpus.total_weight());
   options.init = init;
   const CrossValidationOptions how{.folds = o.folds, .seed = o.seed};
   if (o.tune.empty()) {
@@ -209,7 +212,7 @@ void run(const Options& o) {
   if (o.folds > 0) return run_on_folds(o, features, init ? &*init : nullptr, start);
 
   Examples examples = read_examples(o.train, features);
-  TrainOptions options = train_options(o, examples.data.size());
+  TrainOptions options = train_options(o, examples.data.total_weight());
   if (init) options.init = &*init;
   std::optional<DevelopmentSet> dev;
   if (!o.dev.empty()) dev = read_development_set(o.dev, o.format, examples.model, o.dev_vectors);
@@ -274,6 +277,16 @@ void add_train(CLI::App& program) {
       "A token's label may be left open: A|B|C is one of these, ? is any; the loss then asks for any "
       "labelling that fits (Tsuboi et al. 2008). Labels with | or called ? cannot be written then. "
       "Not for eg");
+  app->add_flag(
+      "--instance-weights", o->instance_weights,
+      "Read `# weight W` lines of TRAIN, each above a sentence's first token: its loss counts W times, "
+      "as W copies would; W finite and > 0, 1 without a line. A perceptron's steps are W times as long, "
+      "and for pa the bound on them is");
+  app->add_option(
+      "--class-weights", o->class_weights,
+      "FILE with a label and its weight W > 0 a line; 1 for others. The model's odds of the label at "
+      "a token are W times what the data tell (logit adjustment, Menon et al. 2021): W > 1 buys "
+      "recall for precision. To weigh spans, weigh B- labels alone");
   app->add_option("--loss", o->loss,
                   "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
                   "(averaged, Collins 2002)")
@@ -293,7 +306,8 @@ void add_train(CLI::App& program) {
       ->option_text("auto|eg|lbfgs|averaged|pa [auto]");
   auto* c2 = app->add_option("--c2", o->c2, "Weight of |w|^2, >= 0 [1; 0 when only --c1 is given]");
   app->add_option("--c1", o->c1, "Weight of |w|_1, >= 0; above 0 most weights become exactly 0 [0]");
-  auto* lambda = app->add_option("--lambda", o->lambda, "The same as c2 = sentences * lambda / 2");
+  auto* lambda = app->add_option("--lambda", o->lambda,
+                                 "The same as c2 = sentences * lambda / 2, sentences counted by weight");
   lambda->excludes(c2);
   app->add_option(
          "--tune", o->tune,

@@ -29,7 +29,7 @@ void Corpus::add(const Sentence& sentence) {
     end_token();
   }
   open_.note = sentence.note();
-  end_sentence();
+  close();
 }
 
 void Corpus::begin_token(std::size_t cells) {
@@ -57,7 +57,15 @@ void Corpus::end_token() {
   row_ends_.push_back(row_end);
 }
 
-void Corpus::end_sentence() {
+void Corpus::end_sentence(double weight) {
+  if (!(weight > 0 && std::isfinite(weight)))
+    throw InputError(fmt::format("sentence {}", size() + 1), fmt::format("its weight is {}", weight),
+                     "weights are finite and > 0");
+  open_.note.weight = weight;
+  close();
+}
+
+void Corpus::close() {
   sentences_.push_back(open_);
   open_ = {text_.size(), cells_.size(), row_ends_.size(), {}};
 }
@@ -68,6 +76,12 @@ Sentence Corpus::operator[](Index n) const {
   return {text_.data() + begin.text, cells_.data() + begin.cell,
           std::span(row_ends_).subspan(begin.row, row_end - begin.row),
           values_.empty() ? nullptr : values_.data() + begin.cell, begin.note};
+}
+
+double Corpus::total_weight() const {
+  double total = 0;
+  for (const Begin& sentence : sentences_) total += sentence.note.weight;
+  return total;
 }
 
 void Corpus::fail(const char* problem, const char* mend) {

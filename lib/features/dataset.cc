@@ -96,6 +96,7 @@ void append_sequence(const Dataset& from, Index n, Dataset& to) {
   append(from.labels, begin, end, to.labels);
   append(from.vectors, begin * from.vector_columns, end * from.vector_columns, to.vectors);
   append(from.lines, n, n + 1, to.lines);
+  append(from.weights, n, n + 1, to.weights);
   for (Index p = begin; p < end && !from.choices.empty(); ++p) append_row(from.choices, p, to.choices);
   for (Index p = begin; p < end && !from.pairs.empty(); ++p)
     p + 1 == end ? to.pairs.skip() : append_row(from.pairs, p, to.pairs);
@@ -106,6 +107,7 @@ void append_sequence(const Dataset& from, Index n, Dataset& to) {
 void drop_sequences(Dataset& data, std::span<const std::uint8_t> drop) {
   Dataset kept;
   kept.vector_columns = data.vector_columns, kept.source = data.source;
+  kept.class_weights = data.class_weights;
   for (Index n = 0; n < data.size(); ++n) {
     if (!drop[n]) append_sequence(data, n, kept);
   }

@@ -432,11 +432,12 @@ void refuse_labels_as_input(const Featurizer& featurizer, const Sentence& senten
   for (Index t = 0; t < sentence.size(); ++t) featurizer.templates().check_columns(sentence.columns(t) - 1);
 }
 
-// Where the last sequence comes from; 0 stands for nowhere, once one has a place.
-void note(const Sentence& sentence, Dataset& into) {
-  if (sentence.note().line == 0 && into.lines.empty()) return;
-  into.lines.resize(static_cast<std::size_t>(into.size()) - 1, 0);
-  into.lines.push_back(sentence.note().line);
+// What the last sequence brings beside its tokens. Nothing is kept while all have the default.
+template <class T>
+void note(T value, T by_default, Index sequences, std::vector<T>& notes) {
+  if (value == by_default && notes.empty()) return;
+  notes.resize(static_cast<std::size_t>(sequences) - 1, by_default);
+  notes.push_back(value);
 }
 
 // The label of the t-th token of the last sequence, or the set that it leaves open.
@@ -466,7 +467,8 @@ void learn_sentence(const Featurizer& featurizer, const Sentence& sentence, Voca
   refuse_labels_as_input(featurizer, sentence);
   append_attributes(featurizer, sentence, scratch, into,
                     [&](auto names, auto ids) { attributes.add(names, ids); });
-  note(sentence, into);
+  note<std::uint64_t>(sentence.note().line, 0, into.size(), into.lines);
+  note(sentence.note().weight, 1.0, into.size(), into.weights);
   for (Index t = 0; t < sentence.size(); ++t) {
     const std::string_view label = featurizer.label(sentence, t);
     partial ? learn_choice(label, t, labels, scratch.ids, into) : into.labels.push_back(labels.add(label));

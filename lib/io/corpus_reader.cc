@@ -19,6 +19,8 @@ namespace {
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
+constexpr std::string_view kWeight = "# weight";
+
 bool is_blank(std::string_view line) {
   return std::all_of(line.begin(), line.end(), [](char c) { return is_blank(c); });
 }
@@ -71,6 +73,11 @@ bool CorpusReader::next_block() {
     });
   }
   attempt([&] { settle_comments(pending_ > 0 ? count_cells(view(pending_ - 1)) : 0); });
+  attempt([&] {
+    if (weight_line_ && block_.row_ends_.empty())
+      throw InputError(where(*weight_line_), "a weight without a sentence",
+                       "put it right above the first token");
+  });
   if (error) drop_tokens();
   publish();
   if (error) throw InputError(*error);
@@ -80,6 +87,8 @@ bool CorpusReader::next_block() {
 void CorpusReader::clear() {
   block_.buffer_.clear();
   raw_.clear();
+  note_ = {};
+  weight_line_.reset();
   block_.lines_.clear();
   drop_tokens();
 }
@@ -108,6 +117,8 @@ void CorpusReader::append(std::string_view bytes) {
 
 void CorpusReader::add_line() {
   const std::size_t line = raw_.size() - 1;
+  if (is_weight(line)) read_weight(line);
+  if (is_weight(line) && format_ == Format::Attributes) return;
   if (format_ == Format::Attributes) return add_attributes(line);
   if (block_.row_ends_.empty() && view(line).starts_with("# ")) {
     ++pending_;
@@ -122,8 +133,29 @@ void CorpusReader::add_line() {
 void CorpusReader::settle_comments(Index columns) {
   if (columns_ > 0) columns = columns_;
   const std::size_t lines = std::exchange(pending_, 0);
-  for (std::size_t line = 0; line < lines; ++line)
+  for (std::size_t line = 0; line < lines; ++line) {
+    if (line == weight_line_) continue;
     if (!block_.row_ends_.empty() || count_cells(view(line)) == columns) add_columns(line);
+  }
+}
+
+bool CorpusReader::is_weight(std::size_t line) const {
+  const std::string_view text = view(line);
+  return reads_weights_ && block_.row_ends_.empty() && text.starts_with(kWeight) &&
+         (text.size() == kWeight.size() || is_blank(text[kWeight.size()]));
+}
+
+void CorpusReader::read_weight(std::size_t line) {
+  std::string_view number = view(line).substr(kWeight.size());
+  while (!number.empty() && is_blank(number.front())) number.remove_prefix(1);
+  while (!number.empty() && is_blank(number.back())) number.remove_suffix(1);
+  const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), note_.weight);
+  if (error != std::errc() || stop != number.data() + number.size() || !std::isfinite(note_.weight) ||
+      !(note_.weight > 0))
+    throw InputError(where(line), fmt::format("the weight {} is not a finite number above 0", quoted(number)),
+                     "write it like # weight 2.5");
+  if (weight_line_) throw InputError(where(line), "a second weight for this sentence", "take one out");
+  weight_line_ = line;
 }
 
 void CorpusReader::add_columns(std::size_t line) {
@@ -213,14 +245,13 @@ void CorpusReader::end_token(std::size_t line) {
 
 // Only now do the buffers stand still.
 void CorpusReader::publish() {
-  SentenceNote note;
   for (const RawLine& raw : raw_) {
     const char* first = block_.buffer_.data() + raw.begin;
-    if (raw.token == 0) note.line = first_line_ + block_.lines_.size();
+    if (raw.token == 0) note_.line = first_line_ + block_.lines_.size();
     block_.lines_.push_back({{first, raw.size}, {first + raw.size, raw.ending}, raw.token});
   }
   block_.sentence_ = {block_.buffer_.data(), block_.cells_.data(), block_.row_ends_,
-                      weighted_ ? block_.values_.data() : nullptr, note};
+                      weighted_ ? block_.values_.data() : nullptr, note_};
 }
 
 void CorpusReader::take(Block& into) {
@@ -235,8 +266,8 @@ std::string_view CorpusReader::view(std::size_t line) const {
 
 std::string CorpusReader::where(std::size_t line) const { return place(text_.name(), first_line_ + line); }
 
-Corpus read_corpus(const std::string& path, Format format) {
-  CorpusReader reader(path, format);
+Corpus read_corpus(const std::string& path, Format format, bool weights) {
+  CorpusReader reader(path, format, weights);
   Corpus corpus;
   while (reader.next()) corpus.add(reader.sentence());
   corpus.set_source(reader.text().name());

@@ -56,11 +56,14 @@ double BatchObjective::run_sequence(Index n, const Chain<float>& chain, const Ta
                                     Worker& worker) {
   const Table<float> unary = Table<float>(unary_gradient_).slice(data_.sequences[n], chain.length());
   const ChainParts<float> gradient{unary, pairwise, chain.which};
-  if (!data_.is_open(n))
-    return evaluate(loss_, Problem<Chain<float>>{chain, data_.answer(n)}, gradient, worker.operations);
-  const auto allowed = data_.allowed(n, chain.labels(), worker.allowed);
-  const Chain<float> right = restrict(chain, allowed, worker.restricted);
-  return evaluate(loss_, OpenProblem<Chain<float>>{chain, right}, gradient, worker.operations);
+  const double weight = data_.weight(n);
+  if (!data_.is_open(n)) {
+    const Problem<Chain<float>> problem{chain, data_.answer(n), weight};
+    return evaluate(loss_, problem, gradient, worker.operations);
+  }
+  const Chain<float> right =
+      restrict(chain, data_.allowed(n, chain.labels(), worker.allowed), worker.restricted);
+  return evaluate(loss_, OpenProblem<Chain<float>>{chain, right, weight}, gradient, worker.operations);
 }
 
 double BatchObjective::run_block(Index block, Worker& worker, std::span<double> pairwise) {

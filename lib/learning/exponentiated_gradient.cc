@@ -7,6 +7,7 @@
 
 #include "learning/state_checks.h"
 #include "thalweg/core/parallel.h"
+#include "thalweg/learning/class_weights.h"
 #include "thalweg/model/linear_terms.h"
 
 namespace thalweg {
@@ -64,7 +65,9 @@ ExponentiatedGradient::ExponentiatedGradient(const Model& model, const Dataset& 
       order_(static_cast<std::size_t>(data.size())),
       entropy_(order_.size(), 0.0),
       eta_(order_.size(), kFirstStep),
+      raised_(class_handicaps(data, loss.beta)),
       beta_(loss.beta) {
+  chain_.raise(raised_);
   const Index K = chain_.labels(), bigrams = static_cast<Index>(pairs_.size());
   std::iota(order_.begin(), order_.end(), Index{0});
   theta_.resize(data.positions(), K), marginals_.resize(data.positions(), K);
@@ -152,7 +155,8 @@ void ExponentiatedGradient::visit(Index n) {
   }
 }
 
-// Marginals of alpha_n from theta_n; returns H(alpha_n) / beta.
+// Marginals of alpha_n from theta_n; returns what n adds to D: its weight times H(alpha_n) / beta, and times
+// what alpha_n gains on the right answer in energies that do not depend on w.
 double ExponentiatedGradient::measure(Index n) {
   const Cells at = theta(n), to = marginals(n);
   for (std::size_t i = 0; i < pairs_.size(); ++i) pairwise_[0][pairs_[i]] = at.pairs.data[i];
@@ -162,7 +166,20 @@ double ExponentiatedGradient::measure(Index n) {
   std::fill_n(counts.data, counts.size(), 0.f);
   sums_.marginals(1, {to.unary, counts, {}});
   for (std::size_t i = 0; i < pairs_.size(); ++i) to.pairs.data[i] = counts.data[pairs_[i]];
-  return expected(at.unary, to.unary) + expected(at.pairs, to.pairs) - free;
+  const double entropy = expected(at.unary, to.unary) + expected(at.pairs, to.pairs) - free;
+  return data_.weight(n) * (entropy + handicap(n, to.unary));
+}
+
+double ExponentiatedGradient::handicap(Index n, Table<const float> unary) const {
+  if (raised_.empty()) return 0;
+  double gained = 0;
+  const auto answer = data_.answer(n);
+  for (Index t = 0; t < unary.rows; ++t) {
+    gained += static_cast<double>(raised_[answer[static_cast<std::size_t>(t)]]);
+    for (Index l = 0; l < unary.columns; ++l)
+      gained -= static_cast<double>(raised_[static_cast<std::size_t>(l)]) * static_cast<double>(unary[t][l]);
+  }
+  return gained;
 }
 
 // Moves w as alpha_n goes from one set of marginals to another; returns by how much |w|^2 grew.
@@ -172,28 +189,46 @@ double ExponentiatedGradient::descend(Index n, const Cells& from, const Cells& t
   Table<float> pairs = pair_difference_;
   for (std::size_t i = 0; i < pairs_.size(); ++i)
     pairs.data[pairs_[i]] = from.pairs.data[i] - to.pairs.data[i];
-  return chain_.descend(block(n), unary, pairs, static_cast<float>(1 / (2 * c2_)));
+  return chain_.descend(block(n), unary, pairs, static_cast<float>(data_.weight(n) / (2 * c2_)));
+}
+
+// What alpha expects of each bigram less what the data hold, summed over sequences by their weights.
+std::vector<double> ExponentiatedGradient::excess_pairs() const {
+  const Index K = chain_.labels();
+  std::vector<double> sums(pairs_.size(), 0.0);
+  for (Index n = 0; n < data_.size(); ++n) {
+    const double weight = data_.weight(n);
+    for (std::size_t i = 0; i < pairs_.size(); ++i)
+      sums[i] += weight * static_cast<double>(marginal_pairs_[n][i]);
+    for (Index p = data_.sequences[n] + 1; p < data_.sequences[n + 1]; ++p) {
+      const Index cell = static_cast<Index>(data_.labels[p - 1]) * K + static_cast<Index>(data_.labels[p]);
+      const auto pair = std::lower_bound(pairs_.begin(), pairs_.end(), cell);
+      if (pair != pairs_.end() && *pair == cell) sums[pair - pairs_.begin()] -= weight;
+    }
+  }
+  return sums;
+}
+
+void ExponentiatedGradient::scale_by_weights(Table<float> rows) const {
+  for (Index n = 0; n < data_.size() && !data_.weights.empty(); ++n) {
+    const Index begin = data_.sequences[n] * rows.columns, end = data_.sequences[n + 1] * rows.columns;
+    for (Index i = begin; i < end; ++i) rows.data[i] *= static_cast<float>(data_.weight(n));
+  }
 }
 
 void ExponentiatedGradient::refresh(const LinearChain& whole, std::span<double> w, int threads) {
   const Index K = chain_.labels(), P = data_.positions();
-  std::vector<double> pair_sums(pairs_.size(), 0.0);
-  for (Index n = 0; n < data_.size(); ++n) {
-    for (std::size_t i = 0; i < pairs_.size(); ++i)
-      pair_sums[i] += static_cast<double>(marginal_pairs_[n][i]);
-    for (Index p = data_.sequences[n] + 1; p < data_.sequences[n + 1]; ++p) {
-      const Index cell = static_cast<Index>(data_.labels[p - 1]) * K + static_cast<Index>(data_.labels[p]);
-      const auto pair = std::lower_bound(pairs_.begin(), pairs_.end(), cell);
-      if (pair != pairs_.end() && *pair == cell) pair_sums[pair - pairs_.begin()] -= 1;
-    }
-  }
+  const std::vector<double> pair_sums = excess_pairs();
   TableBuffer<float> pairs(1, K * K);
   for (std::size_t i = 0; i < pairs_.size(); ++i) pairs[0][pairs_[i]] = static_cast<float>(pair_sums[i]);
-  // Marginals less what is right, in place of the marginals while w is summed.
+  // Marginals less what is right, in place of the marginals while w is summed; scaled ones are a copy.
   std::vector<float> kept(static_cast<std::size_t>(P));
   for (Index p = 0; p < P; ++p)
     kept[p] = std::exchange(marginals_[p][data_.labels[p]], marginals_[p][data_.labels[p]] - 1);
-  whole.pull_back({data_.sequences}, marginals_.view(), pairs.view(), w, threads);
+  TableBuffer<float> scaled;
+  if (!data_.weights.empty()) scaled = marginals_, scale_by_weights(scaled);
+  whole.pull_back({data_.sequences}, data_.weights.empty() ? marginals_.view() : scaled.view(), pairs.view(),
+                  w, threads);
   for (Index p = 0; p < P; ++p) marginals_[p][data_.labels[p]] = kept[p];
   norm_ = 0;
   for (double& x : w) {
@@ -240,8 +275,8 @@ double ExponentiatedGradient::primal(const LinearChain& whole, int threads) cons
     whole.unary(chunk, energies[slot].resize(chunk.positions(), whole.labels()));
     const ChainBlock<float> chains{energies[slot], whole.pairwise(), {}, chunk.sequences};
     for (Index n = begin; n < end; ++n)
-      sums[begin / kChunk] += energy<float>(chains[n - begin], data_.answer(n)) -
-                              workers[slot].forward(chains[n - begin], couplings);
+      sums[begin / kChunk] += data_.weight(n) * (energy<float>(chains[n - begin], data_.answer(n)) -
+                                                 workers[slot].forward(chains[n - begin], couplings));
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0) + c2_ * norm_;
 }

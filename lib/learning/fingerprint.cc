@@ -38,6 +38,7 @@ class Hash {
   Hash& add(const Dataset& data) {
     add(data.sequences).add(data.attributes).add(data.labels).add(data.vectors);
     add(data.choices.rows()).add(data.choices.which());
+    add(data.weights).add(data.class_weights);
     return add(data.pairs.rows()).add(data.pairs.which());
   }
   std::string text() const { return fmt::format("{:016x}", hash_); }

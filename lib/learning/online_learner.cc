@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "learning/state_checks.h"
+#include "thalweg/learning/class_weights.h"
 
 namespace thalweg {
 
@@ -14,7 +15,9 @@ OnlineLearner::OnlineLearner(const Model& model, const Dataset& data, const Onli
       rng_(options.seed),
       order_(static_cast<std::size_t>(data.size())),
       current_(model, data.attributes),
-      weighted_(model, data.attributes) {
+      weighted_(model, data.attributes),
+      raised_(class_handicaps(data, 1)) {
+  current_.raise(raised_);
   std::iota(order_.begin(), order_.end(), Index{0});
   weighted_.assign(std::vector<double>(static_cast<std::size_t>(weighted_.parameters()), 0.0));
   couplings_.prepare_minima(current_.pairwise(), current_.labels(), current_.histories());
@@ -32,7 +35,7 @@ Index OnlineLearner::pass() {
     labels_.resize(answer.size());
     const double lowest = minima_.minimize(chain, couplings_, labels_);
     const Index here = wrong_positions(n, answer);
-    if (here > 0) update(chain, answer, here, energy<float>(chain, answer) - lowest);
+    if (here > 0) update(chain, answer, here, energy<float>(chain, answer) - lowest, data_.weight(n));
     wrong += here;
     ++step_;
   }
@@ -59,24 +62,33 @@ Index OnlineLearner::wrong_positions(Index n, std::span<const Label> answer) con
 
 // `violation` = E(y) - E(y'), by which the mistake lies below the answer.
 void OnlineLearner::update(const Chain<float>& chain, std::span<const Label> answer, Index wrong,
-                           double violation) {
+                           double violation, double weight) {
   const ChainParts<float> parts{unary_gradient_.resize(chain.length(), chain.labels()),
                                 pairwise_gradient_.resize(chain.pairwise.rows, chain.pairwise.columns),
                                 chain.which};
   add_answer<float>(chain, answer, 1, parts);
   add_answer<float>(chain, labels_, -1, parts);
   const Block& block = energies_.block();
-  double tau = 1;
-  // |w|^2 grows by 2 w . d + |d|^2, and w . d = -violation.
+  double tau = weight;
+  // |w|^2 grows by 2 w . d + |d|^2, and w . d = -violation but for what no weight has to do with.
   const double grown = current_.descend(block, parts.unary, parts.pairwise, 1);
   if (options_.passive_aggressive) {
-    const double length = grown + 2 * violation, loss = violation + std::sqrt(static_cast<double>(wrong));
-    tau = std::min(options_.aggressiveness, loss / std::max(length, 1e-12));
-    current_.descend(block, parts.unary, parts.pairwise, static_cast<float>(tau - 1));
+    const double length = grown + 2 * (violation - handicap(answer)),
+                 loss = violation + std::sqrt(static_cast<double>(wrong));
+    tau = std::min(options_.aggressiveness * weight, loss / std::max(length, 1e-12));
   }
+  if (tau != 1) current_.descend(block, parts.unary, parts.pairwise, static_cast<float>(tau - 1));
   weighted_.descend(block, parts.unary, parts.pairwise, static_cast<float>(step_ * tau));
   if (current_.shares_pairwise())
     couplings_.prepare_minima(current_.pairwise(), current_.labels(), current_.histories());
+}
+
+// How much the class weights raise the answer more than what is in `labels_`.
+double OnlineLearner::handicap(std::span<const Label> answer) const {
+  double more = 0;
+  for (std::size_t t = 0; t < answer.size() && !raised_.empty(); ++t)
+    more += static_cast<double>(raised_[answer[t]]) - static_cast<double>(raised_[labels_[t]]);
+  return more;
 }
 
 std::vector<double> OnlineLearner::average() const {

@@ -6,6 +6,7 @@
 
 #include "learning/state_checks.h"
 #include "thalweg/learning/batch_objective.h"
+#include "thalweg/learning/class_weights.h"
 #include "thalweg/learning/exponentiated_gradient.h"
 #include "thalweg/learning/online_learner.h"
 #include "thalweg/optimization/lbfgs.h"
@@ -44,7 +45,9 @@ class DualClimb {
         attributes_(fold(run.data.attributes, run.model.attributes, run.model.featurizer.templates())),
         chain_(run.model, &attributes_),
         learner_(run.model, run.data, std::get<LikelihoodLoss>(run.options.loss), run.options.c2,
-                 run.options.seed) {}
+                 run.options.seed) {
+    chain_.raise(class_handicaps(run.data, std::get<LikelihoodLoss>(run.options.loss).beta));
+  }
 
   void pass(Index pass, bool last) {
     const double rise = learner_.pass(), tolerance = run_.options.gap * std::abs(learner_.dual());
@@ -120,6 +123,8 @@ void run_lbfgs(const Run& run) {
   const FoldedAttributes attributes =
       fold(run.data.attributes, run.model.attributes, run.model.featurizer.templates());
   LinearChain chain(run.model, &attributes);
+  const auto* const likelihood = std::get_if<LikelihoodLoss>(&run.options.loss);
+  chain.raise(class_handicaps(run.data, likelihood ? likelihood->beta : 1));
   BatchObjective objective(chain, run.data, run.options.loss, run.options.c2, run.options.threads);
   const LbfgsOptions settings = settings_of(run.options);
   Forecast forecast(settings.period, settings.delta);

@@ -1,6 +1,7 @@
 #include "thalweg/learning/train.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "learning/development_watch.h"
 #include "learning/fingerprint.h"
@@ -13,6 +14,19 @@
 
 namespace thalweg {
 namespace {
+
+void check_weights(const Model& model, const Dataset& data) {
+  const auto sound = [](double weight) { return weight > 0 && std::isfinite(weight); };
+  for (Index n = 0; n < data.size(); ++n) {
+    if (!sound(data.weight(n)))
+      throw InputError(place(data, n, 0), "the sentence's weight is not finite and above 0", "1 is neutral");
+  }
+  const auto& weights = data.class_weights;
+  if (!weights.empty() && weights.size() != model.labels.size())
+    throw InputError("class weights", "there is not one for each label", "1 is neutral");
+  if (!std::all_of(weights.begin(), weights.end(), sound))
+    throw InputError("class weights", "one is not finite and above 0", "1 is neutral");
+}
 
 void check_labels(const Model& model, const Dataset& data) {
   if (data.positions() == 0)
@@ -80,6 +94,7 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
   TrainSummary summary;
   Clock clock;
   check_labels(model, data);
+  check_weights(model, data);
   choose_features(model, data, options);
   summary.requested = options.solver, summary.used = choose_solver(model, data, options);
   DevelopmentWatch watch(model, development, options);

@@ -132,6 +132,10 @@ void LinearChain::place(std::vector<Placed>& terms, std::unique_ptr<LinearTerm> 
   terms.push_back({at, std::move(term)});
 }
 
+void LinearChain::raise(std::span<const float> by) {
+  if (!by.empty()) place(unary_terms_, std::make_unique<LabelOffsets>(std::vector(by.begin(), by.end())));
+}
+
 void LinearChain::assign(std::span<const double> w, int threads) {
   for (auto* terms : {&unary_terms_, &pairwise_terms_, &history_terms_}) {
     for (Placed& one : *terms) one.term->assign(w.subspan(one.at, one.term->parameters()), threads);

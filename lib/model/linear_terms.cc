@@ -311,6 +311,12 @@ double PairLinear::descend(const Block& block, Table<const float> part_gradient,
   return grown;
 }
 
+void LabelOffsets::energies(const Block&, Table<float> out) const {
+  for (Index p = 0; p < out.rows; ++p) {
+    for (Index l = 0; l < out.columns; ++l) out[p][l] += offsets_[static_cast<std::size_t>(l)];
+  }
+}
+
 void LegalEnds::energies(const Block& block, Table<float> out) const {
   const Label K = static_cast<Label>(constraints_.labels()), boundary = constraints_.boundary();
   for (std::size_t n = 0; n + 1 < block.sequences.size(); ++n) {

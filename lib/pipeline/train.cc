@@ -8,6 +8,7 @@
 
 #include "thalweg/core/error.h"
 #include "thalweg/io/matrix_reader.h"
+#include "thalweg/learning/class_weights.h"
 #include "thalweg/learning/legality.h"
 #include "thalweg/learning/open_answers.h"
 #include "thalweg/pipeline/encoding.h"
@@ -193,6 +194,10 @@ void finish(Examples& examples, const FeatureOptions& options) {
   settle_choices(examples.data, examples.model.labels);
   encode(examples, options.encoding);
   constrain(examples, options.constraints);
+  if (!options.class_weights.empty()) {
+    examples.data.class_weights =
+        listed_class_weights(options.class_weights, options.class_weights_name, examples.model.labels);
+  }
   sort_by_use(examples.data, examples.model.attributes, static_cast<Index>(examples.model.labels.size()),
               options.min_count);
   if (options.min_count > 1)
@@ -216,7 +221,7 @@ Examples learn_examples(const Corpus& corpus, const FeatureOptions& options) {
 Examples read_examples(const std::string& path, const FeatureOptions& options) {
   check(options);
   Examples e;
-  CorpusReader reader(path, options.format);
+  CorpusReader reader(path, options.format, options.instance_weights);
   e.data.source = reader.text().name();
   Sentences sentences(options);
   for (bool first = true; reader.next(); first = false) {

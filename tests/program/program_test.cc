@@ -99,6 +99,37 @@ TEST_CASE("constraints hold from training to tagging", "[program]") {
                        "in.txt:5");
 }
 
+TEST_CASE("partial labels and weights are options of training", "[program]") {
+  const TemporaryFolder folder;
+  auto train = [&](const std::string& text, const std::string& more) {
+    spill(folder / "train.txt", text);
+    return run("thalweg train " + (folder / "train.txt") + " --model " + (folder / "m") + " " + more);
+  };
+  const std::string open = "a X\nb X|Y\nc ?\n\nb Y\na X\n";
+  const Result made = train(open, "--partial --json");
+  CHECK(made.code == 0);
+  CHECK(json::parse(lines(made.out).back())["solver"] == "lbfgs");
+  CHECK(json::parse(lines(made.out).back())["labels"] == 2);
+  const Result refused = train(open, "--partial --solver eg");
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, ContainsSubstring("not convex"));
+  CHECK(train("a X\nb Y|\n", "--partial").code == 1);
+  CHECK(train(open, "").code == 0);
+
+  const std::string weighted = "# weight 2\na X\nb Y\n\nb X\n", copied = "a X\nb Y\n\na X\nb Y\n\nb X\n";
+  const auto objective = [](const Result& r) {
+    return json::parse(lines(r.out).back())["objective"].get<double>();
+  };
+  const std::string options = " --json --solver lbfgs --lambda 0.1";
+  const double by_weight = objective(train(weighted, "--instance-weights" + options));
+  CHECK(by_weight == Approx(objective(train(copied, options))).epsilon(1e-4));
+  CHECK(by_weight != Approx(objective(train(weighted, options))).epsilon(1e-4));
+  CHECK_THAT(train("# weight 0\na X\nb Y\n", "--instance-weights").err, ContainsSubstring("train.txt:1: "));
+  spill(folder / "classes", "X 3\nZ 2\n");
+  CHECK_THAT(train(weighted, "--class-weights " + (folder / "classes")).err,
+             ContainsSubstring("classes:2: "));
+}
+
 TEST_CASE("a model that cannot be written leaves the old one alone", "[program]") {
   const TemporaryFolder folder;
   const std::string path = folder / "old.model";

@@ -29,6 +29,7 @@ struct Cell {
 /// What a file says of a sentence beside its tokens.
 struct SentenceNote {
   std::uint64_t line = 0;  ///< where its first token stands, the others on the lines behind; 0: in no file
+  double weight = 1;       ///< how much it counts in training, finite and > 0
 };
 
 /// A view of T tokens, each a row of at least one cell; rows may differ in length. It owns nothing and is
@@ -70,14 +71,16 @@ class THALWEG_EXPORT Corpus {
   /// Adds a token to the open sentence. Cells are UTF-8. @param values empty, or one for each cell
   /// @throws InputError if there is no cell, a value is not finite, or the sentence passes 4 GiB.
   void add_token(std::span<const std::string_view> cells, std::span<const float> values = {});
-  /// Closes the open sentence. One without tokens is a sentence, too (T = 0).
-  void end_sentence();
+  /// Closes the open sentence. One without tokens is a sentence, too (T = 0). @param weight of its loss in
+  /// training. @throws InputError unless it is finite and > 0
+  void end_sentence(double weight = 1);
 
   /// Adds a whole sentence, one list of cells a token; or a copy of a view.
   void add(std::initializer_list<std::initializer_list<std::string_view>> tokens);
   void add(const Sentence& sentence);
 
   Index size() const { return static_cast<Index>(sentences_.size()); }  ///< N, without an open sentence
+  double total_weight() const;                                          ///< of the sentences
   Index tokens() const { return static_cast<Index>(row_ends_.size()); }
   /// Cells of the shortest row: what templates may read. 0 without tokens.
   Index columns() const { return columns_; }
@@ -96,6 +99,7 @@ class THALWEG_EXPORT Corpus {
   void add_cell(std::string_view text, float value);
   void end_token();
   std::uint32_t row_begin() const;  // of the open token
+  void close();
   [[noreturn]] void fail(const char* problem, const char* mend);
 
   std::vector<char> text_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -72,9 +73,11 @@ struct Dataset {
   /// Attributes of the pair of positions p and p + 1, from B templates with macros: many pairs have the same.
   /// Skipped where a sequence ends; empty without such templates.
   DistinctRows pairs;
-  std::vector<float> vectors;  ///< [positions x vector_columns] numbers beside the attributes
-  Index vector_columns = 0;    ///< 0 where there are none
-  std::string source;          ///< the file, for errors; empty where there is none
+  std::vector<float> vectors;         ///< [positions x vector_columns] numbers beside the attributes
+  Index vector_columns = 0;           ///< 0 where there are none
+  std::vector<double> weights;        ///< [N] how much each sequence counts, finite and > 0; empty: 1 each
+  std::vector<double> class_weights;  ///< [K] how much labels count (learning/class_weights.h); empty: 1 each
+  std::string source;                 ///< the file, for errors; empty where there is none
   std::vector<std::uint64_t>
       lines;  ///< [N] where each sequence's first token stands there (0: nowhere), or empty
 
@@ -82,6 +85,12 @@ struct Dataset {
   Index positions() const { return sequences.back(); }
   std::span<const Label> answer(Index n) const {
     return {labels.data() + sequences[n], static_cast<std::size_t>(sequences[n + 1] - sequences[n])};
+  }
+  double weight(Index n) const { return weights.empty() ? 1.0 : weights[static_cast<std::size_t>(n)]; }
+  /// Of all sequences: their number where none has a weight.
+  double total_weight() const {
+    return weights.empty() ? static_cast<double>(size())
+                           : std::accumulate(weights.begin(), weights.end(), 0.0);
   }
   /// Whether the answer leaves something open. @pre every label is known or has a choice
   bool is_open(Index n) const {
@@ -118,6 +127,7 @@ struct Dataset {
     pairs.clear();
     vectors.clear();
     lines.clear();
+    weights.clear();
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,12 +48,16 @@ class THALWEG_EXPORT CorpusReader {
     Index token;              ///< Its position in the sentence; -1 for a comment or blank line.
   };
 
-  CorpusReader(TextReader text, Format format) : text_(std::move(text)), format_(format) {}
-  CorpusReader(const std::string& path, Format format) : CorpusReader(TextReader(path), format) {}
+  /// @param weights a line `# weight 2.5` above a sentence's first token says how much it counts
+  /// (SentenceNote::weight); otherwise it is a line like others
+  CorpusReader(TextReader text, Format format, bool weights = false)
+      : text_(std::move(text)), format_(format), reads_weights_(weights) {}
+  CorpusReader(const std::string& path, Format format, bool weights = false)
+      : CorpusReader(TextReader(path), format, weights) {}
 
   /// Reads the next sentence; false at the end. All views stay valid until the next call. @throws as
   /// TextReader, and InputError at `file:line`: a token with another number of columns, a value that is not a
-  /// number.
+  /// number, a weight that is none above 0 or has no sentence.
   bool next();
 
   /// For programs that copy their input: like `next`, but also stops at lines that belong to no sentence (a
@@ -96,6 +101,8 @@ class THALWEG_EXPORT CorpusReader {
   void append(std::string_view bytes);
   void add_line();
   void settle_comments(Index columns);
+  bool is_weight(std::size_t line) const;
+  void read_weight(std::size_t line);
   void add_columns(std::size_t line);
   void add_attributes(std::size_t line);
   void add_attribute(std::size_t begin, std::size_t end, std::size_t line);
@@ -108,6 +115,7 @@ class THALWEG_EXPORT CorpusReader {
 
   TextReader text_;
   Format format_;
+  bool reads_weights_;
   Index columns_ = 0;               // of every token in the file; 0 until the first
   std::uint64_t columns_line_ = 0;  // the line that said so
 
@@ -117,9 +125,12 @@ class THALWEG_EXPORT CorpusReader {
   std::size_t pending_ = 0;  // leading lines that begin with "# "
   bool weighted_ = false;    // whether a value is not 1
   std::uint64_t first_line_ = 0;
+  SentenceNote note_;  // of the block at hand
+  std::optional<std::size_t> weight_line_;
 };
 
 /// A whole file; "-" is standard input. @throws as CorpusReader, and InputError if there is no sentence.
-THALWEG_EXPORT Corpus read_corpus(const std::string& path, Format format);
+/// @param weights as CorpusReader
+THALWEG_EXPORT Corpus read_corpus(const std::string& path, Format format, bool weights = false);
 
 }  // namespace thalweg

@@ -1,7 +1,7 @@
 /// @file
 /// The training objective over a whole data set,
 ///
-///     f(w) = sum_n L(E(x_n, .; w), y_n) + c2 |w|^2
+///     f(w) = sum_n weight_n L(E(x_n, .; w), y_n) + c2 |w|^2
 ///
 /// and its gradient, for batch optimisers (optimization/objective.h).
 #pragma once

@@ -18,6 +18,9 @@
 ///
 /// and eta_n grows while visits raise D, and halves where one would not. Ten passes come within 1 % of the
 /// optimum on CoNLL-2000 and sixteen within 1e-4, where L-BFGS takes 90 and 120.
+///
+/// A sequence's weight (Dataset::weights) multiplies its terms of P, of H, and of w(alpha). Class weights add
+/// energies b(y) that do not depend on w, and b(y_n) - b(alpha_n) to D.
 #pragma once
 
 #include <array>
@@ -88,6 +91,9 @@ class THALWEG_EXPORT ExponentiatedGradient {
   void start(Index n, double doubt);
   void visit(Index n);
   double measure(Index n);
+  double handicap(Index n, Table<const float> unary) const;
+  std::vector<double> excess_pairs() const;
+  void scale_by_weights(Table<float> rows) const;
   double descend(Index n, const Cells& from, const Cells& to);
 
   const Dataset& data_;
@@ -98,8 +104,9 @@ class THALWEG_EXPORT ExponentiatedGradient {
   std::vector<Index> order_;
   TableBuffer<float> theta_, marginals_;             // [positions x K]
   TableBuffer<float> theta_pairs_, marginal_pairs_;  // [N x bigrams]
-  std::vector<double> entropy_;                      // [N] H / beta
+  std::vector<double> entropy_;                      // [N] weight (H / beta + handicap)
   std::vector<float> eta_;                           // [N]
+  std::vector<float> raised_;                        // [K] by class weights, or empty
   double beta_, norm_ = 0;                           // |w|^2
 
   // Scratch of a visit.

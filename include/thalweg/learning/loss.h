@@ -36,6 +36,7 @@ template <class S>
 struct Problem {
   S structure;
   std::span<const Label> answer;
+  double weight = 1;  ///< of its loss
 };
 
 /// One whose answer leaves something open: `right` is `restrict(structure, what the answer allows)`, and the
@@ -44,6 +45,7 @@ struct Problem {
 template <class S>
 struct OpenProblem {
   S structure, right;
+  double weight = 1;
 };
 
 /// The operations of a chain with their scratch space: what losses call. One per thread.
@@ -80,17 +82,18 @@ void prepare(const Loss& loss, Table<const R> pairwise, Index labels, Couplings<
   }
 }
 
-/// The value, and the gradient with respect to the part energies: unary parts are assigned, pairwise parts,
-/// which sequences share, added to. +infinity, and no gradient, where the right answer is forbidden.
+/// The value, times the weight, and the gradient with respect to the part energies: unary parts are assigned,
+/// pairwise parts, which sequences share, added to. +infinity, and no gradient, where the right answer is
+/// forbidden.
 template <class S, class Operations>
 double evaluate(const LikelihoodLoss&, const Problem<S>& problem, const Parts<S>& gradient, Operations& on) {
   using R = typename S::Scalar;
   const double right = energy(problem.structure, problem.answer);
   if (!(right < kInfinity<double>)) return right;
   const double f = on.free_energy(problem.structure);
-  on.marginals(R(-1), gradient);
-  add_answer(problem.structure, problem.answer, R(1), gradient);
-  return right - f;
+  on.marginals(R(-problem.weight), gradient);
+  add_answer(problem.structure, problem.answer, R(problem.weight), gradient);
+  return problem.weight * (right - f);
 }
 
 template <class S, class Operations>
@@ -100,9 +103,9 @@ double evaluate(const PerceptronLoss&, const Problem<S>& problem, const Parts<S>
   if (!(right < kInfinity<double>)) return right;
   const double lowest = on.minimize(problem.structure);
   std::fill_n(gradient.unary.data, gradient.unary.size(), R(0));
-  add_answer(problem.structure, problem.answer, R(1), gradient);
-  add_answer(problem.structure, std::span<const Label>(on.labels), R(-1), gradient);
-  return right - lowest;
+  add_answer(problem.structure, problem.answer, R(problem.weight), gradient);
+  add_answer(problem.structure, std::span<const Label>(on.labels), R(-problem.weight), gradient);
+  return problem.weight * (right - lowest);
 }
 
 template <class S, class Operations>
@@ -111,10 +114,10 @@ double evaluate(const LikelihoodLoss&, const OpenProblem<S>& problem, const Part
   using R = typename S::Scalar;
   const double right = on.free_energy(problem.right);
   if (!(right < kInfinity<double>)) return right;
-  on.marginals(R(1), gradient);
+  on.marginals(R(problem.weight), gradient);
   const double f = on.free_energy(problem.structure);
-  on.add_marginals(R(-1), gradient);
-  return right - f;
+  on.add_marginals(R(-problem.weight), gradient);
+  return problem.weight * (right - f);
 }
 
 template <class S, class Operations>
@@ -124,10 +127,10 @@ double evaluate(const PerceptronLoss&, const OpenProblem<S>& problem, const Part
   const double right = on.minimize(problem.right);
   if (!(right < kInfinity<double>)) return right;
   std::fill_n(gradient.unary.data, gradient.unary.size(), R(0));
-  add_answer(problem.structure, std::span<const Label>(on.labels), R(1), gradient);
+  add_answer(problem.structure, std::span<const Label>(on.labels), R(problem.weight), gradient);
   const double lowest = on.minimize(problem.structure);
-  add_answer(problem.structure, std::span<const Label>(on.labels), R(-1), gradient);
-  return right - lowest;
+  add_answer(problem.structure, std::span<const Label>(on.labels), R(-problem.weight), gradient);
+  return problem.weight * (right - lowest);
 }
 
 template <template <class> class P, class S, class Operations>

@@ -7,7 +7,8 @@
 /// by tau = 1, the structured perceptron (Collins 2002), or by just enough to put a margin of the square root
 /// of the wrong positions between the two, and no more than C: passive-aggressive (Crammer et al. 2006,
 /// PA-I). The average over all steps is what generalises (Freund and Schapire 1999). Where the data leave the
-/// answer open, y is the lowest labelling that they allow.
+/// answer open, y is the lowest labelling that they allow. A sequence's weight multiplies the perceptron's
+/// tau and the passive-aggressive C.
 #pragma once
 
 #include <array>
@@ -59,13 +60,16 @@ class THALWEG_EXPORT OnlineLearner {
  private:
   std::span<const Label> answer(Index n, const Chain<float>& chain);
   Index wrong_positions(Index n, std::span<const Label> answer) const;
-  void update(const Chain<float>& chain, std::span<const Label> answer, Index wrong, double violation);
+  double handicap(std::span<const Label> answer) const;
+  void update(const Chain<float>& chain, std::span<const Label> answer, Index wrong, double violation,
+              double weight);
 
   const Dataset& data_;
   OnlineOptions options_;
   Rng rng_;
   std::vector<Index> order_;
   LinearChain current_, weighted_;  // w, and the sum over updates of (step number * change)
+  std::vector<float> raised_;       // [K] by class weights, or empty
   double step_ = 1;
   ChainEnergies energies_;  // of the sequence at hand
   TableBuffer<float> unary_gradient_, pairwise_gradient_;

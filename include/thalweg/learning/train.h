@@ -1,10 +1,11 @@
 /// @file
 /// Trainers for the linear chain:
 ///
-///     min_w  sum_n L(E(x_n, .; w), y_n) + c2 |w|^2 + c1 |w|_1
+///     min_w  sum_n weight_n L(E(x_n, .; w), y_n) + c2 |w|^2 + c1 |w|_1
 ///
-/// with L the likelihood, exactly and to convergence; or the averaged perceptron, which takes a few passes
-/// and no regulariser.
+/// with weights 1 where the data have no others (Dataset::weights; 2 is as good as a second copy), and L the
+/// likelihood, exactly and to convergence; or the averaged perceptron, which takes a few passes and no
+/// regulariser.
 #pragma once
 
 #include <functional>
@@ -121,7 +122,7 @@ struct TrainSummary {
 /// @pre sort_by_use has numbered the attributes
 /// @throws OptionError for values out of range or that do not go together, or a state to go on from that is
 /// of another training, naming what differs; InputError when there is nothing to learn: no token, or one
-/// label only; or when an answer breaks the model's constraints.
+/// label only; a weight is not finite and above 0; or when an answer breaks the model's constraints.
 THALWEG_EXPORT TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet* development,
                                         const TrainOptions& options, const TrainCallback& callback = {});
 

@@ -44,7 +44,7 @@ struct Model {
   std::vector<double> weights;  ///< of emissions, transitions, pairs, contexts, [vector_columns x labels]
   Constraints constraints;      ///< over the labels, or empty
   std::shared_ptr<const PackedWeights> packed;  ///< of emissions, in models that only tag; else null
-  std::shared_ptr<const void> storage;  ///< what vocabularies that borrow their arrays stand on
+  std::shared_ptr<const void> storage;          ///< what vocabularies that borrow their arrays stand on
 
   Index features() const {
     return first_vector_weight() + vector_columns * static_cast<Index>(labels.size());
@@ -71,6 +71,9 @@ class THALWEG_EXPORT LinearChain {
   /// What the chain remembers; null in one of first order.
   const Histories* histories() const { return histories_.get(); }
   Index parameters() const { return parameters_; }
+
+  /// Raises the energy of each label, at all positions, by what no weight can change. @param by [K], or empty
+  void raise(std::span<const float> by);
 
   /// Takes over w, in the order of Model::weights.
   void assign(std::span<const double> w, int threads = 1);

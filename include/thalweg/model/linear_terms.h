@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "thalweg/core/aligned.h"
@@ -153,6 +154,18 @@ class THALWEG_EXPORT FixedTerm : public LinearTerm {
   void pull_back(const Block&, Table<const float>, std::span<double>, int) const override {}
   double descend(const Block&, Table<const float>, float) override { return 0; }
   void weights(std::span<double>) const override {}
+};
+
+/// unary[p][l] = offset of label l.
+class THALWEG_EXPORT LabelOffsets : public FixedTerm {
+ public:
+  explicit LabelOffsets(std::vector<float> offsets) : offsets_(std::move(offsets)) {}
+
+  Shape shape(const Block& block) const override { return {block.positions(), std::ssize(offsets_)}; }
+  void energies(const Block& block, Table<float> out) const override;
+
+ private:
+  std::vector<float> offsets_;
 };
 
 /// unary[p][l] = +infinity where a sequence may not start, or may not end, with label l.

@@ -56,6 +56,11 @@ struct FeatureOptions {
   /// A token's label may be left open: A|B|C for one of these, ? for any (learning/open_answers.h). Not with
   /// an encoding.
   bool partial = false;
+  /// Lines `# weight 2.5` above sentences say how much these count (io/corpus_reader.h); for read_examples,
+  /// as a Corpus knows its weights.
+  bool instance_weights = false;
+  std::string class_weights{};  ///< weights of labels, one a line (learning/class_weights.h); empty: 1 each
+  std::string class_weights_name = "class weights";  ///< what errors call it
   /// Which sentences are read, by their number from 0; empty: all. The rest leaves no trace.
   std::function<bool(Index)> keep{};
 };
