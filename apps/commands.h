@@ -12,6 +12,7 @@ namespace thalweg::app {
 
 /// `--format`, which `train`, `tag` and others share.
 void add_format(CLI::App& command, Format& format);
+void add_precision(CLI::App& command, WeightType& precision);
 
 /// @throws OptionError unless the model reads files of this format
 void check_format(const Tagger& tagger, Format format);

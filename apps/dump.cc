@@ -10,6 +10,7 @@ namespace {
 
 struct Options {
   std::string model, file = "-";
+  WeightType precision = WeightType::F32;
 };
 
 constexpr const char* kDumpHelp =
@@ -28,6 +29,7 @@ Weights may be changed, taken out or added by hand in between; errors name the l
 
 Examples:
   thalweg load chunks.txt --model chunks.model
+  thalweg dump --model chunks.model | thalweg load - --precision f16 --model half.model
   thalweg dump --model big.model | awk -F'\t' 'NF < 3 || $NF^2 > 1e-6' | thalweg load - --model small.model)";
 
 }  // namespace
@@ -53,9 +55,10 @@ void add_load(CLI::App& program) {
   app->add_option("FILE", o->file, "A text from `thalweg dump`; gzip is read as it is, - is standard input")
       ->required();
   app->add_option("--model,-m", o->model, "Where the model goes; written whole or not at all")->required();
+  add_precision(*app, o->precision);
   app->callback([o] {
     announce_keyboard(o->file);
-    save_model(load_model_text(o->file), o->model);
+    save_model(packed(load_model_text(o->file), o->precision), o->model);
   });
 }
 

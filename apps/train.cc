@@ -36,6 +36,7 @@ struct Options {
   Encoding encoding = Encoding::None;
   Format format = Format::Columns;
   int threads = 1, hash_bits = 0;
+  WeightType precision = WeightType::F32;
   std::uint64_t seed = 1;
 };
 
@@ -97,6 +98,14 @@ std::optional<TrainState> take_up(const Options& o, const Checkpoints& checkpoin
   if (o.resume) return checkpoints.load();
   checkpoints.mention();
   return std::nullopt;
+}
+
+// What was learnt is not lost for a weight that is too large.
+void save(const Model& model, const Options& o) try {
+  save_model(packed(model, o.precision), o.model);
+} catch (const OptionError& error) {
+  save_model(model, o.model);
+  fmt::print(stderr, "{}: saved as f32, as {}\n", o.model, error.problem());
 }
 
 FeatureOptions feature_options(const Options& o) {
@@ -166,7 +175,7 @@ void train_and_save(const Options& o, Examples& examples, const DevelopmentSet* 
   log.end();
   if (summary.stopped == "asked to") summary.stopped = "interrupted";
   const Model model = pruned(examples.model);
-  save_model(model, o.model);
+  save(model, o);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   fmt::print(stderr, "stopped: {}; {} iterations, {} evaluations, {}\n", summary.stopped, summary.iterations,
              summary.evaluations, duration(seconds));
@@ -367,6 +376,7 @@ void add_train(CLI::App& program) {
          "names of them: smaller, at the price of some that share a weight; 0 keeps the names, 30 is the "
          "most. Try 22 for a million attributes")
       ->capture_default_str();
+  add_precision(*app, o->precision);
   auto* dev = app->add_option("--dev", o->dev, "Labelled sentences to watch: the best iteration is kept");
   app->add_option(
          "--folds", o->folds,

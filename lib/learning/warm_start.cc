@@ -115,6 +115,7 @@ class Translation {
 }  // namespace
 
 std::vector<double> weights_from(const Model& init, const Model& model) {
+  if (init.packed) return weights_from(unpacked(init), model);
   check_hashing(init, model);
   return Translation(init, model).weights();
 }

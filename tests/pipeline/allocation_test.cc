@@ -3,25 +3,36 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <thread>
 
 #include "support/catch.h"
 #include "support/enumerate.h"
+#include "support/temporary_folder.h"
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sum_product.h"
 #include "thalweg/io/corpus_reader.h"
+#include "thalweg/io/model_file.h"
 #include "thalweg/learning/chain_layer.h"
 #include "thalweg/pipeline/tagger.h"
 #include "thalweg/pipeline/train.h"
 
 namespace {
 
-std::atomic<long> allocations{0};
+std::atomic<long> allocations{0}, live{0};
+std::atomic<long> until_failure{-1};  // below 0: none fails
 
 void* allocate(std::size_t size, std::size_t alignment) {
   ++allocations;
+  if (until_failure >= 0 && until_failure-- == 0) throw std::bad_alloc();
   void* p = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (!p) throw std::bad_alloc();
+  ++live;
   return p;
+}
+
+void release(void* p) {
+  live -= p != nullptr;
+  std::free(p);
 }
 
 }  // namespace
@@ -30,10 +41,10 @@ void* operator new(std::size_t size) { return allocate(size, alignof(std::max_al
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return allocate(size, static_cast<std::size_t>(alignment));
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept { release(p); }
+void operator delete(void* p, std::size_t) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }
 
 using namespace thalweg;
 
@@ -108,4 +119,43 @@ TEST_CASE("a warm decoder allocates nothing", "[pipeline]") {
   const long before = allocations;
   work();
   CHECK(allocations == before);
+}
+
+TEST_CASE(
+    "whichever allocation fails while a model is loaded and tags, bad_alloc comes out and nothing stays",
+    "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const std::string path = folder / "small.model";
+  Corpus corpus;
+  corpus.add({{"a", "X"}, {"b", "Y"}, {"c", "X"}});
+  const std::string templates = "U:%x[0,0]\nU1:%suffix[-1,0,1]\nB\nB1:%x[0,0]\n";
+  save_model(train(corpus, {}, {.templates = templates}), path);
+  const auto load_and_tag = [&] {
+    const Tagger tagger = Tagger::load(path);
+    tagger.tag({"a", "b", "d"});
+    load_model(path);
+  };
+  // Each on a thread of its own, so that what a thread keeps warm is made anew, and gone in the end.
+  const auto fails = [&](long k) {
+    bool failed = false;
+    std::thread([&] {
+      until_failure = k;
+      try {
+        load_and_tag();
+      } catch (const std::bad_alloc&) {
+        failed = true;
+      }
+      until_failure = -1;
+    }).join();
+    return failed;
+  };
+  REQUIRE_FALSE(fails(1'000'000));  // and what the process keeps is there
+  const long before = live;
+  long k = 0;
+  while (fails(k)) {
+    if (live != before) FAIL("allocation " << k << " leaves " << live - before << " more");
+    ++k;
+  }
+  CHECK(live == before);
+  CHECK(k > 100);
 }

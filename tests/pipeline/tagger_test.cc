@@ -95,6 +95,49 @@ TEST_CASE("one model, many threads, many taggings", "[pipeline][threads]") {
   CHECK(std::count(same.begin(), same.end(), 1) == 1600);
 }
 
+TEST_CASE("sixteen threads share one model, also from within other parallel work", "[pipeline][threads]") {
+  const TemporaryFolder folder;
+  Corpus corpus;
+  corpus.add({{"a", "X"}, {"b", "Y"}, {"c", "X"}});
+  save_model(train(corpus, {}, {.templates = "U:%x[0,0]\nB\nB1:%x[0,0]\n"}), folder / "m");
+  const Tagger tagger = Tagger::load(folder / "m");
+  Corpus sentences;
+  for (const char* word : {"a", "b", "c", "d"}) sentences.add({{"b"}, {word}});
+  std::vector<std::vector<Label>> want;
+  Decoder one(tagger);
+  for (Index n = 0; n < sentences.size(); ++n) {
+    one.read(sentences[n]);
+    want.emplace_back(one.minimize().begin(), one.minimize().end());
+  }
+  // Tags [begin, end), as often as it is different from what one thread says.
+  const auto wrong = [&](Index begin, Index end) {
+    Decoder decoder(tagger);
+    Index count = 0;
+    for (Index i = begin; i < end; ++i) {
+      decoder.read(sentences[i % 4]);
+      const auto y = decoder.minimize();
+      count += !std::equal(y.begin(), y.end(), want[i % 4].begin(), want[i % 4].end());
+    }
+    return count;
+  };
+  constexpr Index kTaggings = 17000, kChunk = 100;
+  for (const int threads : {1, 2, 8, 16}) {
+    std::vector<Index> found(kTaggings / kChunk);
+    parallel_chunks(kTaggings, kChunk, threads,
+                    [&](Index begin, Index end, int) { found[begin / kChunk] = wrong(begin, end); });
+    CHECK(std::count(found.begin(), found.end(), 0) == std::ssize(found));
+  }
+  for (const auto& [outer, inner] : {std::pair{4, 4}, {16, 2}}) {
+    std::vector<Index> found(kTaggings / kChunk);
+    parallel_chunks(kTaggings, 10 * kChunk, outer, [&](Index from, Index to, int) {
+      parallel_chunks(to - from, kChunk, inner, [&](Index begin, Index end, int) {
+        found[(from + begin) / kChunk] = wrong(from + begin, from + end);
+      });
+    });
+    CHECK(std::count(found.begin(), found.end(), 0) == std::ssize(found));
+  }
+}
+
 TEST_CASE("words as they come", "[pipeline]") {
   const Tagger tagger{Model(news_model())};
   const auto labels = tagger.tag({"Mara", "Lindqvist", "left", "Port", "Amery", "on", "Friday", "."});
