@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
+#include <iostream>
 #include <new>
 
 #include "checkpoints.h"
@@ -43,17 +44,30 @@ std::string nearest(const CLI::App& app, const std::string& typed) {
   return best;
 }
 
+// The first word that looks like an option of `app` and is none.
+std::string unknown_option(const CLI::App& app, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string typed = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (typed.starts_with("--") && typed.size() > 2 && !app.get_option_no_throw(typed)) return typed;
+  }
+  return {};
+}
+
 int wrong_usage(const CLI::App& program, const CLI::ParseError& error, int argc, char** argv) {
   const auto chosen = program.get_subcommands();
   const CLI::App& app = chosen.empty() ? program : *chosen.back();
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
+  // Where something is missing, it may be there under a name that nobody knows.
+  const std::string unknown = chosen.empty() ? "" : unknown_option(app, argc, argv);
+  const bool missing = dynamic_cast<const CLI::RequiredError*>(&error) && !unknown.empty();
+  if (missing) message = "The following argument was not expected: " + unknown;
   std::string hint;
   // An option nobody knows is named in the message; a command nobody knows is what stands first.
   for (int i = 1; i < argc && hint.empty(); ++i) {
     const std::string typed = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    const bool unknown = chosen.empty() ? i == 1 : message.find(typed) != std::string::npos;
-    if (!unknown || (!chosen.empty() && !dynamic_cast<const CLI::ExtrasError*>(&error))) continue;
+    const bool meant = chosen.empty() ? i == 1 : message.find(typed) != std::string::npos;
+    if (!meant || (!chosen.empty() && !missing && !dynamic_cast<const CLI::ExtrasError*>(&error))) continue;
     const std::string near = nearest(app, typed);
     if (!near.empty() && near != typed) hint = fmt::format("; did you mean {}?", near);
   }
@@ -80,7 +94,11 @@ int run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program.exit(error);
+    if (error.get_exit_code() == 0) {
+      program.exit(error);
+      if (std::cout.flush()) return 0;
+      throw IoError("standard output", "cannot write", "free some space or write elsewhere");
+    }
     return wrong_usage(program, error, argc, argv);
   }
   return 0;

@@ -1,9 +1,8 @@
 #include "thalweg/inference/chain.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "thalweg/core/error.h"
+#include "inference/check_energies.h"
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sum_product.h"
 
@@ -11,10 +10,25 @@ namespace thalweg {
 namespace {
 
 template <class R>
+void check_table(const char* name, Table<const R> table) {
+  const std::span<const R> values(table.data, static_cast<std::size_t>(table.size()));
+  const Index bad = detail::first_bad(values);
+  if (bad < table.size())
+    detail::refuse_energy(detail::at(name, {bad / table.columns, bad % table.columns}), values[bad]);
+}
+
+template <class R>
+void check(const Chain<R>& chain) {
+  check_table("unary", chain.unary);
+  check_table("pairwise", chain.pairwise);
+}
+
+template <class R>
 struct Minimiser {
   Couplings<R> couplings;
   MinSum<R> work;
   explicit Minimiser(const Chain<R>& chain) {
+    check(chain);
     couplings.prepare_minima(chain.pairwise, chain.labels(), chain.histories);
   }
 };
@@ -25,10 +39,8 @@ struct Summer {
   SumProduct<R> work;
   double free_energy;
   Summer(const Chain<R>& chain, double beta) {
-    if (!(beta > 0 && beta < kInfinity<double>)) {
-      throw OptionError("beta", "must be finite and > 0, is " + std::to_string(beta),
-                        "1 is the plain likelihood");
-    }
+    check(chain);
+    detail::check_beta<R>(beta);
     couplings.prepare_sums(chain.pairwise, chain.labels(), static_cast<R>(beta), chain.histories);
     free_energy = work.forward(chain, couplings);
   }

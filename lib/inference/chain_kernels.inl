@@ -399,8 +399,14 @@ void log_backward(const ChainPass<R>& p, R weight, R* unary) {
       shift_row<R, N>(beta, norm, S);
       shift_row<R, N>(b, norm, S);
     }
+    // Of energies so large that `norm` is rounded by more than a little, probabilities still sum to 1.
+    R top = -static_cast<R>(__builtin_inf());
+    for (ptrdiff_t i = 0; i < K; ++i) top = alpha[i] + beta[i] > top ? alpha[i] + beta[i] : top;
+    typename X::V sum{};
+    for (ptrdiff_t j = 0; j < S; j += N) sum += X::exp(X::load(alpha + j) + X::load(beta + j) - top);
+    const R scale = weight / X::sum(sum);
     for (ptrdiff_t j = 0; j < S; j += N) {
-      const auto probability = weight * X::exp(X::min(X::load(alpha + j) + X::load(beta + j), X::all(0)));
+      const auto probability = scale * X::exp(X::load(alpha + j) + X::load(beta + j) - top);
       for (int lane = 0; lane < N && j + lane < K; ++lane) unary[t * K + j + lane] = probability[lane];
     }
   }

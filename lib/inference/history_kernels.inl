@@ -224,8 +224,11 @@ void history_log_backward(const ChainPass<R>& p, R weight, R* unary) {
     for (ptrdiff_t s = 0; s < h.states; ++s) {
       beta[s] -= p.norm[t];
       const R log_p = alpha[s] + beta[s];
-      unary[t * K + h.last[s]] += weight * std::exp(log_p < 0 ? log_p : R(0));
+      unary[t * K + h.last[s]] += std::exp(log_p < 0 ? log_p : R(0));
     }
+    R sum = 0;  // not quite 1, of energies that round `norm` by more than a little
+    for (ptrdiff_t l = 0; l < K; ++l) sum += unary[t * K + l];
+    for (ptrdiff_t l = 0; l < K; ++l) unary[t * K + l] *= weight / sum;
   }
 }
 

@@ -227,6 +227,8 @@ void TextReader::check() const {
   const auto fail = [&](std::size_t at, const char* problem, const char* mend) {
     throw InputError(where(), fmt::format("byte {} of the line {}", at + 1, problem), mend);
   };
+  if (number_ == 1 && (line_.starts_with("\xFF\xFE") || line_.starts_with("\xFE\xFF")))
+    fail(0, "begins a UTF-16 text", "convert the file with iconv -f UTF-16 -t UTF-8");
   const std::size_t zero = line_.find('\0');
   if (zero != std::string_view::npos) fail(zero, "is NUL", "is this a text file? take the byte out");
   const std::size_t bad = utf8_error(line_);

@@ -4,11 +4,14 @@
 #include <cmath>
 #include <string>
 
+#include "inference/check_energies.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/parallel.h"
 
 namespace thalweg {
 namespace {
+
+using detail::at, detail::first_bad, detail::refuse_energy;
 
 // Chunks share out the work and bound the memory of the gradients of transitions, [chunks x K*K].
 constexpr Index kMostChunks = 64;
@@ -17,13 +20,6 @@ constexpr Index kPairwiseCells = Index{1} << 22;
 Index chunk_size(Index batch, Index K) {
   const Index most = std::clamp<Index>(kPairwiseCells / (K * K), 4, kMostChunks);
   return std::max<Index>(1, chunk_count(batch, most));
-}
-
-std::string at(const char* tensor, std::initializer_list<Index> indices) {
-  std::string place = tensor;
-  const char* separator = "[";
-  for (Index i : indices) place += separator + std::to_string(i), separator = ", ";
-  return place + "]";
 }
 
 // --- what callers hand in
@@ -40,22 +36,6 @@ void check_size(const char* tensor, std::span<T> values, Index expected, const c
 template <class T>
 void check_optional(const char* tensor, std::span<T> values, Index expected, const char* shape) {
   if (!values.empty()) check_size(tensor, values, expected, shape);
-}
-
-// The first of `values` that is no energy, or their number.
-template <class R>
-Index first_bad(std::span<const R> values) {
-  bool bad = false;
-  for (R v : values) bad |= !(v > -kInfinity<R>);
-  if (!bad) return static_cast<Index>(values.size());
-  return std::find_if(values.begin(), values.end(), [](R v) { return !(v > -kInfinity<R>); }) -
-         values.begin();
-}
-
-template <class R>
-[[noreturn]] void refuse_energy(const std::string& place, R value) {
-  throw InputError(place, std::isnan(value) ? "is NaN" : "is -infinity",
-                   "energies are finite or +infinity, which forbids");
 }
 
 template <class R>
@@ -123,12 +103,6 @@ void check(const ChainBatch<R>& batch, const ChainBatchGradient<R>& gradient) {
   check_optional("gradient of transitions", gradient.transitions, Index(batch.transitions.size()), "[K x K]");
   check_optional("gradient of start", gradient.start, batch.labels, "[K]");
   check_optional("gradient of end", gradient.end, batch.labels, "[K]");
-}
-
-void check_beta(double beta) {
-  if (beta > 0 && std::isfinite(beta)) return;
-  throw OptionError("beta", "must be finite and > 0, is " + std::to_string(beta),
-                    "1 is the plain likelihood");
 }
 
 // --- one sequence
@@ -254,7 +228,7 @@ void ChainLayer<R>::value_and_gradient(const Loss& loss, const ChainBatch<R>& ba
   const Index B = batch.batch, T = batch.positions, K = batch.labels;
   check(batch), check(batch, right), check(batch, gradient);
   check_size("losses", losses, B, "[B]");
-  if (const auto* likelihood = std::get_if<LikelihoodLoss>(&loss)) check_beta(likelihood->beta);
+  if (const auto* likelihood = std::get_if<LikelihoodLoss>(&loss)) detail::check_beta<R>(likelihood->beta);
 
   const Table<const R> transitions{batch.transitions.data(), 1, K * K};
   prepare(loss, transitions, K, couplings_);
@@ -303,7 +277,7 @@ template <class R>
 void ChainLayer<R>::marginals(const ChainBatch<R>& batch, double beta, std::span<R> probabilities,
                               std::span<double> free_energies) {
   const Index B = batch.batch, T = batch.positions, K = batch.labels;
-  check_beta(beta), check(batch);
+  detail::check_beta<R>(beta), check(batch);
   check_size("probabilities", probabilities, B * T * K, "[B x T x K]");
   check_size("free energies", free_energies, B, "[B]");
   couplings_.prepare_sums({batch.transitions.data(), 1, K * K}, K, static_cast<R>(beta));

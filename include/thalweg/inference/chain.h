@@ -8,8 +8,9 @@
 ///     double f = free_energy(chain);                      // -log Z at beta = 1
 ///     auto m = marginals(chain);                          // m.unary[t][j] = p(y_t = j)
 ///
-/// Each is exact for any energies, +infinity included, and O(T K^2) time and O(T K) memory. They allocate; a
-/// trainer keeps a MinSum or SumProduct per thread and one Couplings for all sequences instead.
+/// Each is exact for any energies, +infinity included, and O(T K^2) time and O(T K) memory. They refuse
+/// energies that are NaN or -infinity with an InputError that says where, and they allocate; a trainer keeps
+/// a MinSum or SumProduct per thread and one Couplings for all sequences instead.
 #pragma once
 
 #include <vector>
@@ -50,7 +51,7 @@ THALWEG_EXPORT std::vector<Minimum> k_lowest(const Chain<R>& chain, Index k);
 template <class R>
 THALWEG_EXPORT TableBuffer<R> min_marginals(const Chain<R>& chain);
 
-/// F at inverse temperature `beta`. @throws OptionError unless beta is finite and > 0
+/// F at inverse temperature `beta`. @throws OptionError unless beta is finite and > 0, as an R
 template <class R>
 THALWEG_EXPORT double free_energy(const Chain<R>& chain, double beta = 1);
 
