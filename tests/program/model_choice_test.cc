@@ -22,7 +22,7 @@ std::string two_digits(double x) {
 
 }  // namespace
 
-TEST_CASE("--folds validates, and trains only where a model is wanted", "[program][folds]") {
+TEST_CASE("folds validate, and trains only where a model is wanted", "[program][folds]") {
   const TemporaryFolder folder;
   const Result only = run(kTrain + "--folds 4 --json --iterations 5");
   REQUIRE(only.code == 0);
@@ -56,7 +56,7 @@ TEST_CASE("--folds validates, and trains only where a model is wanted", "[progra
   check_one_line_error(run(kTrain + "--folds 3 --dev " + kNews + "dev.txt"), 2, "excludes");
 }
 
-TEST_CASE("--tune chooses, shows all tries and trains the best", "[program][tune]") {
+TEST_CASE("the tuner chooses, shows all tries and trains the best", "[program][tune]") {
   const TemporaryFolder folder;
   const std::string dev = "--dev " + kNews + "test.txt ";
   const Result r = run(kTrain + dev + "--tune c2 --json --iterations 8 --model " + (folder / "m"));
@@ -99,7 +99,7 @@ TEST_CASE("--tune chooses, shows all tries and trains the best", "[program][tune
   CHECK(run(kTrain + "--tune c2 --folds 2 --tune-range 1,0.1").code == 2);
 }
 
-TEST_CASE("--init goes on with more data and labels", "[program][warm]") {
+TEST_CASE("a model given to start from goes on with more data and labels", "[program][warm]") {
   const TemporaryFolder folder;
   const std::string more = folder / "more";
   spill(more, slurp(kNews + "dev.txt") + "\nZorblax B-PLANET\nis O\nfar O\n\n");
