@@ -295,7 +295,7 @@ void add_train(CLI::App& program) {
       "--class-weights", o->class_weights,
       "FILE with a label and its weight W > 0 a line; 1 for others. The model's odds of the label at "
       "a token are W times what the data tell (logit adjustment, Menon et al. 2021): W > 1 buys "
-      "recall for precision. To weigh spans, weigh B- labels alone");
+      "recall for precision. To weigh spans, weigh B- labels alone. With --encode, of encoded labels");
   app->add_option("--loss", o->loss,
                   "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
                   "(averaged, Collins 2002)")

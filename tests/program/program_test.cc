@@ -115,6 +115,8 @@ TEST_CASE("partial labels and weights are options of training", "[program]") {
   CHECK_THAT(refused.err, ContainsSubstring("not convex"));
   CHECK(train("a X\nb Y|\n", "--partial").code == 1);
   CHECK(train(open, "").code == 0);
+  check_one_line_error(train(open, "--partial --folds 2"), 2, "partial: ");
+  check_one_line_error(train(open, "--partial --encode bioes"), 2, "partial: ");
 
   const std::string weighted = "# weight 2\na X\nb Y\n\nb X\n", copied = "a X\nb Y\n\na X\nb Y\n\nb X\n";
   const auto objective = [](const Result& r) {
@@ -124,6 +126,10 @@ TEST_CASE("partial labels and weights are options of training", "[program]") {
   const double by_weight = objective(train(weighted, "--instance-weights" + options));
   CHECK(by_weight == Approx(objective(train(copied, options))).epsilon(1e-4));
   CHECK(by_weight != Approx(objective(train(weighted, options))).epsilon(1e-4));
+  spill(folder / "classes", "X 3\n");
+  CHECK(train(weighted + "\n" + weighted,
+              "--folds 2 --instance-weights --class-weights " + (folder / "classes"))
+            .code == 0);
   CHECK_THAT(train("# weight 0\na X\nb Y\n", "--instance-weights").err, ContainsSubstring("train.txt:1: "));
   spill(folder / "classes", "X 3\nZ 2\n");
   CHECK_THAT(train(weighted, "--class-weights " + (folder / "classes")).err,
