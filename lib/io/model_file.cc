@@ -89,7 +89,8 @@ bool offsets_hold(std::span<const std::uint32_t> offsets, Index whole, Index K) 
   const auto most = static_cast<std::uint32_t>(K);
   bool bad = offsets[0] != 0 || offsets[static_cast<std::size_t>(whole)] != 0;
   for (std::size_t a = 1; a < offsets.size(); ++a)
-    bad |= (offsets[a] < offsets[a - 1]) | (offsets[a] - offsets[a - 1] > most);
+    bad |= static_cast<unsigned>(offsets[a] < offsets[a - 1]) |
+           static_cast<unsigned>(offsets[a] - offsets[a - 1] > most);
   return !bad;
 }
 

@@ -208,10 +208,10 @@ TEST_CASE("states that contradict themselves are refused", "[learning][resume]")
       kept = p.state();
       return p.iteration < 5;
     });
-    const auto refused = [&](auto damage) {
+    const auto refused = [&, given = options](auto damage) {
       TrainState bad = kept;
       damage(bad);
-      TrainOptions more = options;
+      TrainOptions more = given;
       more.resume = &bad;
       CHECK_THROWS_AS(train_on(data, true, more), InputError);
     };

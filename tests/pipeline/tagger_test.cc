@@ -127,7 +127,8 @@ TEST_CASE("sixteen threads share one model, also from within other parallel work
                     [&](Index begin, Index end, int) { found[begin / kChunk] = wrong(begin, end); });
     CHECK(std::count(found.begin(), found.end(), 0) == std::ssize(found));
   }
-  for (const auto& [outer, inner] : {std::pair{4, 4}, {16, 2}}) {
+  for (const auto& threads : {std::pair{4, 4}, {16, 2}}) {
+    const int outer = threads.first, inner = threads.second;
     std::vector<Index> found(kTaggings / kChunk);
     parallel_chunks(kTaggings, 10 * kChunk, outer, [&](Index from, Index to, int) {
       parallel_chunks(to - from, kChunk, inner, [&](Index begin, Index end, int) {
