@@ -1,6 +1,6 @@
 # Templates for chunking with the word in column 0 and its part of speech in column 1: those of chunking.tpl, and affixes,
 # shapes, pairs of words with parts of speech, and wider windows. Chosen on parts of the CoNLL-2000 training set left out.
-#   thalweg train train.txt --templates data/chunking-rich.tpl --encode bioes --c2 0.5 --model chunks.model
+#   thalweg train train.txt --templates data/chunking-rich.tpl --encode bioes --constraints auto --c2 0.25 --model chunks.model
 U00:%x[-2,0]
 U01:%x[-1,0]
 U02:%x[0,0]
