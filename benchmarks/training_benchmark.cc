@@ -49,7 +49,19 @@ U22:%x[0,1]/%x[1,1]/%x[2,1]
 B
 )";
 
+// Those of them that read words alone; folding finds nothing to share there.
+constexpr const char* kWordTemplates = R"(U00:%x[-2,0]
+U01:%x[-1,0]
+U02:%x[0,0]
+U03:%x[1,0]
+U04:%x[2,0]
+U05:%x[-1,0]/%x[0,0]
+U06:%x[0,0]/%x[1,0]
+B
+)";
+
 constexpr double kC2 = 1;
+constexpr Index kVectorColumns = 50;
 
 struct Texts {
   std::string name, train, test;
@@ -86,8 +98,8 @@ struct Training {
   thalweg::Dataset data;
   thalweg::FoldedAttributes folded;
 
-  explicit Training(const std::string& text) {
-    const auto templates = thalweg::TemplateSet::parse(kTemplates, "templates");
+  explicit Training(const std::string& text, const char* template_text = kTemplates) {
+    const auto templates = thalweg::TemplateSet::parse(template_text, "templates");
     model.featurizer = thalweg::Featurizer(templates, thalweg::Boundary::Marks);
     thalweg::FeatureScratch scratch;
     for (auto reader = reader_of(text); reader.next();) {
@@ -102,6 +114,18 @@ struct Training {
     model.transitions = observed_transitions(data, K);
     model.weights.assign(static_cast<std::size_t>(model.features()), 0.0);
     folded = fold(data.attributes, model.attributes, model.featurizer.templates());
+  }
+  // Gives each token this many random numbers. @pre make_features has run
+  void add_vectors(Index columns) {
+    thalweg::Rng rng(2);
+    model.vector_columns = data.vector_columns = columns;
+    data.vectors.resize(static_cast<std::size_t>(data.positions() * columns));
+    for (float& x : data.vectors) x = static_cast<float>(rng.normal());
+    model.weights.assign(static_cast<std::size_t>(model.features()), 0.0);
+  }
+  void draw_weights() {
+    thalweg::Rng rng(1);
+    for (double& x : model.weights) x = 0.3 * rng.normal();
   }
 };
 
@@ -211,22 +235,26 @@ void measure_reading(const std::string& text, Index tokens) {
 }
 
 // One evaluation of the objective and its gradient.
-void measure_gradient(Training& training, textbook::Crf& crf, const std::vector<double>& w) {
-  const Index tokens = training.data.positions();
-  measure("gradient<textbook>", tokens, 1, [&](benchmark::State& state) {
-    const std::vector<double> theirs = renumbered(w, training.model, crf);
-    std::vector<double> gradient(w.size());
+void measure_gradient(const std::string& name, const Training& training) {
+  for (const int threads : {1, 2}) {
+    measure(name + "<" + std::to_string(threads) + ">", training.data.positions(), threads,
+            [&training, threads](benchmark::State& state) {
+              const std::vector<double>& w = training.model.weights;
+              thalweg::LinearChain chain(training.model, &training.folded);
+              thalweg::BatchObjective objective(chain, training.data, thalweg::LikelihoodLoss{}, kC2,
+                                                threads);
+              std::vector<double> gradient(w.size());
+              for (auto _ : state) benchmark::DoNotOptimize(objective(w, gradient));
+            });
+  }
+}
+
+void measure_gradient_of(textbook::Crf& crf, const Training& training) {
+  measure("gradient<textbook>", training.data.positions(), 1, [&](benchmark::State& state) {
+    const std::vector<double> theirs = renumbered(training.model.weights, training.model, crf);
+    std::vector<double> gradient(theirs.size());
     for (auto _ : state) benchmark::DoNotOptimize(crf.objective(theirs, kC2, gradient));
   });
-  for (const int threads : {1, 2}) {
-    measure(
-        "gradient<" + std::to_string(threads) + ">", tokens, threads, [&, threads](benchmark::State& state) {
-          thalweg::LinearChain chain(training.model, &training.folded);
-          thalweg::BatchObjective objective(chain, training.data, thalweg::LikelihoodLoss{}, kC2, threads);
-          std::vector<double> gradient(w.size());
-          for (auto _ : state) benchmark::DoNotOptimize(objective(w, gradient));
-        });
-  }
 }
 
 // From sentences of cells to label numbers, or to marginals.
@@ -308,9 +336,8 @@ void run() {
   const thalweg::Corpus corpus = corpus_of(texts.test);
   const std::vector<textbook::Sentence> sentences = sentences_of(texts.test);
 
-  std::vector<double>& w = training.model.weights;
-  thalweg::Rng rng(1);
-  for (double& x : w) x = 0.3 * rng.normal();
+  training.draw_weights();
+  const std::vector<double>& w = training.model.weights;
   check_objectives(training, crf, w);
   crf.set_weights(renumbered(w, training.model, crf));
   const thalweg::Tagger tagger(training.model);
@@ -323,7 +350,13 @@ void run() {
                                           std::to_string(tagger.labels()) + " labels");
   benchmark::AddCustomContext("instructions", thalweg::name(thalweg::active_isa()));
   measure_reading(texts.train, tokens);
-  measure_gradient(training, crf, w);
+  measure_gradient_of(crf, training);
+  measure_gradient("gradient", training);
+  Training words(texts.train, kWordTemplates), vectors(texts.train);
+  words.make_features(), words.draw_weights();
+  vectors.make_features(), vectors.add_vectors(kVectorColumns), vectors.draw_weights();
+  measure_gradient("gradient of words alone", words);
+  measure_gradient("gradient with 50 numbers a token", vectors);
   measure_tagging(tagger, corpus, crf, sentences);
   measure_decoding(tagger.model(), corpus);
   benchmark::RunSpecifiedBenchmarks();
