@@ -28,8 +28,8 @@ struct Options {
   std::string loss = "likelihood";
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
-  double beta = 1, gap = 1e-5, aggressiveness = 1;
-  Index iterations = 0, min_count = 1, patience = 20, memory = 6, order = 1, folds = 0;
+  double beta = 1, gap = 1e-5, aggressiveness = 1, rate = 0;
+  Index iterations = 0, batch = 64, min_count = 1, patience = 20, memory = 6, order = 1, folds = 0;
   double checkpoint_every = 60;
   bool all_features = false, json = false, resume = false;
   Boundary boundary = Boundary::Marks;
@@ -77,7 +77,7 @@ TrainOptions train_options(const Options& o, double sentences) {
   // (1/n) sum_i loss_i + (lambda/2) |w|^2, times n.
   if (o.lambda) t.c2 = sentences * *o.lambda / 2;
   t.gap = o.gap, t.aggressiveness = o.aggressiveness, t.iterations = o.iterations, t.patience = o.patience,
-  t.memory = o.memory;
+  t.memory = o.memory, t.batch = o.batch, t.rate = o.rate;
   t.all_features = o.all_features, t.order = o.order;
   t.threads = o.threads, t.seed = o.seed;
   return t;
@@ -305,14 +305,17 @@ void add_train(CLI::App& program) {
          "--solver", o->solver,
          "auto; eg (online exponentiated gradient, Collins et al. 2008: few passes, a certified gap; c2 > 0 "
          "and c1 = 0); lbfgs (OWL-QN where c1 > 0); for the perceptron averaged, or pa "
-         "(passive-aggressive steps, Crammer et al. 2006). auto takes eg where it can, else lbfgs")
+         "(passive-aggressive steps, Crammer et al. 2006); for any loss adagrad (Duchi et al. 2011) or adam "
+         "(Kingma and Ba 2015) on --batch sentences at a time. auto takes eg where it can, else lbfgs")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Solver>{{"auto", Solver::Auto},
                                                                         {"eg", Solver::ExponentiatedGradient},
                                                                         {"lbfgs", Solver::Lbfgs},
                                                                         {"averaged", Solver::Averaged},
-                                                                        {"pa", Solver::PassiveAggressive}}))
+                                                                        {"pa", Solver::PassiveAggressive},
+                                                                        {"adagrad", Solver::Adagrad},
+                                                                        {"adam", Solver::Adam}}))
       ->default_str("auto")
-      ->option_text("auto|eg|lbfgs|averaged|pa [auto]");
+      ->option_text("auto|eg|lbfgs|averaged|pa|adagrad|adam [auto]");
   auto* c2 = app->add_option("--c2", o->c2, "Weight of |w|^2, >= 0 [1; 0 when only --c1 is given]");
   app->add_option("--c1", o->c1, "Weight of |w|_1, >= 0; above 0 most weights become exactly 0 [0]");
   auto* lambda = app->add_option("--lambda", o->lambda,
@@ -338,9 +341,12 @@ void add_train(CLI::App& program) {
       ->capture_default_str();
   app->add_option("--aggressiveness", o->aggressiveness, "For pa: the longest step, > 0")
       ->capture_default_str();
+  app->add_option("--batch", o->batch, "For adagrad and adam: sentences a step, >= 1")->capture_default_str();
+  app->add_option("--rate", o->rate, "For adagrad and adam: how long steps are, > 0; 0 takes .2 and .02")
+      ->capture_default_str();
   app->add_option("--iterations,-i", o->iterations,
                   "At most so many; 0 takes 1000 for lbfgs, 60 passes for eg, 10 for the "
-                  "perceptron")
+                  "perceptron, 30 for adagrad and adam")
       ->capture_default_str();
   app->add_option("--features", o->all_features,
                   "observed: weights for pairs of attribute and label that occur; all: "

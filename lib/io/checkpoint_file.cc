@@ -114,6 +114,28 @@ OnlineState online_state(const ArrayFile& file) {
   return s;
 }
 
+// --- minibatches
+
+void add(ArrayFileWriter& writer, const MinibatchState& s) {
+  writer.add("minibatch/weights", s.weights);
+  writer.add("minibatch/order", s.order);
+  writer.add("minibatch/rng", s.rng);
+  writer.add("minibatch/mean", s.steps.mean);
+  writer.add("minibatch/squares", s.steps.squares);
+  writer.add("minibatch/steps", std::span(&s.steps.steps, 1));
+}
+
+MinibatchState minibatch_state(const ArrayFile& file) {
+  MinibatchState s;
+  s.weights = copied<double>(file, "minibatch/weights");
+  s.order = copied<Index>(file, "minibatch/order");
+  s.rng = rng_state(file, "minibatch/rng");
+  s.steps.mean = copied<double>(file, "minibatch/mean");
+  s.steps.squares = copied<double>(file, "minibatch/squares");
+  s.steps.steps = file.array<Index>("minibatch/steps", {1})[0];
+  return s;
+}
+
 TrainState read(const ArrayFile& file) {
   TrainState s;
   s.fingerprint = file.text("fingerprint");
@@ -131,6 +153,8 @@ TrainState read(const ArrayFile& file) {
     s.learner = lbfgs_state(file);
   } else if (file.find("dual/theta")) {
     s.learner = dual_state(file);
+  } else if (file.find("minibatch/weights")) {
+    s.learner = minibatch_state(file);
   } else {
     s.learner = online_state(file);
   }
@@ -157,6 +181,7 @@ void save_checkpoint(const TrainState& s, const std::string& path) {
   if (lbfgs) add(writer, *lbfgs, numbers);
   if (const auto* dual = std::get_if<ExponentiatedGradientState>(&s.learner)) add(writer, *dual);
   if (const auto* online = std::get_if<OnlineState>(&s.learner)) add(writer, *online);
+  if (const auto* batches = std::get_if<MinibatchState>(&s.learner)) add(writer, *batches);
   writer.write(path);
 }
 

@@ -55,15 +55,7 @@ void BatchObjective::cut_blocks() {
 double BatchObjective::run_sequence(Index n, const Chain<float>& chain, const Table<float>& pairwise,
                                     Worker& worker) {
   const Table<float> unary = Table<float>(unary_gradient_).slice(data_.sequences[n], chain.length());
-  const ChainParts<float> gradient{unary, pairwise, chain.which};
-  const double weight = data_.weight(n);
-  if (!data_.is_open(n)) {
-    const Problem<Chain<float>> problem{chain, data_.answer(n), weight};
-    return evaluate(loss_, problem, gradient, worker.operations);
-  }
-  const Chain<float> right =
-      restrict(chain, data_.allowed(n, chain.labels(), worker.allowed), worker.restricted);
-  return evaluate(loss_, OpenProblem<Chain<float>>{chain, right, weight}, gradient, worker.operations);
+  return evaluate_sequence(loss_, data_, n, chain, {unary, pairwise, chain.which}, worker.scratch);
 }
 
 double BatchObjective::run_block(Index block, Worker& worker, std::span<double> pairwise) {
@@ -94,7 +86,7 @@ double BatchObjective::operator()(std::span<const double> w, std::span<double> g
   if (model_.shares_pairwise())
     prepare(loss_, model_.pairwise(), model_.labels(), couplings_, model_.histories());
   for (Worker& worker : workers_)
-    worker.operations.couplings = model_.shares_pairwise() ? &couplings_ : &worker.couplings;
+    worker.scratch.operations.couplings = model_.shares_pairwise() ? &couplings_ : &worker.couplings;
   parallel_chunks(static_cast<Index>(values_.size()), 1, threads_,
                   [&](Index chunk, Index, int slot) { values_[chunk] = run_chunk(chunk, workers_[slot]); });
 

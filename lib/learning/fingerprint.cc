@@ -94,6 +94,7 @@ std::string fingerprint(const Model& model, const Dataset& data, const Developme
   add("solver", name(o.solver));
   add("c2", o.c2), add("c1", o.c1), add("gap", o.gap);
   add("iterations", o.iterations), add("aggressiveness", o.aggressiveness);
+  add("batch", o.batch), add("rate", o.rate);
   add("patience", o.patience), add("memory", o.memory), add("order", o.order), add("seed", o.seed);
   return text;
 }

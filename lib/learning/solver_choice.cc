@@ -37,6 +37,10 @@ const char* name(Solver solver) {
       return "averaged";
     case Solver::PassiveAggressive:
       return "pa";
+    case Solver::Adagrad:
+      return "adagrad";
+    case Solver::Adam:
+      return "adam";
     default:
       return "auto";
   }
@@ -48,6 +52,9 @@ void validate(const TrainOptions& o) {
   require(o.gap >= 0 && std::isfinite(o.gap), "gap", o.gap, "finite and >= 0", "1e-5 is the default");
   require(o.aggressiveness > 0 && std::isfinite(o.aggressiveness), "aggressiveness", o.aggressiveness,
           "finite and > 0", "1 is the default");
+  require(o.batch >= 1, "batch", static_cast<double>(o.batch), ">= 1", "64 is the default");
+  require(o.rate >= 0 && std::isfinite(o.rate), "rate", o.rate, "finite and >= 0",
+          "0 takes the solver's own");
   require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
           "0 takes the solver's own");
   require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
@@ -70,6 +77,7 @@ Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions
     return has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
   }
   const bool online = o.solver == Solver::Averaged || o.solver == Solver::PassiveAggressive;
+  if (o.solver == Solver::Adagrad || o.solver == Solver::Adam) return o.solver;
   if (perceptron && !online) {
     throw OptionError("solver",
                       std::string(name(o.solver)) + " needs a smooth loss and the perceptron's has kinks",

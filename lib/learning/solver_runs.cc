@@ -8,6 +8,7 @@
 #include "thalweg/learning/batch_objective.h"
 #include "thalweg/learning/class_weights.h"
 #include "thalweg/learning/exponentiated_gradient.h"
+#include "thalweg/learning/minibatch_learner.h"
 #include "thalweg/learning/online_learner.h"
 #include "thalweg/optimization/lbfgs.h"
 
@@ -16,7 +17,11 @@ namespace {
 
 // Passes over the dual after which the problem is so nearly unregularised that L-BFGS gets on faster.
 constexpr Index kDualPasses = 60;
-constexpr Index kOnlinePasses = 10;
+constexpr Index kOnlinePasses = 10, kMinibatchPasses = 30;
+
+Index count_nonzeros(std::span<const double> w) {
+  return static_cast<Index>(std::count_if(w.begin(), w.end(), [](double x) { return x != 0; }));
+}
 
 LbfgsOptions settings_of(const TrainOptions& options) {
   LbfgsOptions settings;
@@ -184,12 +189,52 @@ void run_online(const Run& run) {
     TrainProgress progress;
     progress.iteration = progress.evaluations = summary.iterations = summary.evaluations = pass;
     progress.objective = summary.objective = static_cast<double>(wrong);
-    progress.active =
-        static_cast<Index>(std::count_if(weights.begin(), weights.end(), [](double w) { return w != 0; }));
+    progress.active = count_nonzeros(weights);
     progress.remaining = run.clock.seconds() * static_cast<double>(passes - pass) / static_cast<double>(pass);
     if (wrong == 0) summary.stopped = "no mistake in a pass";
     run.report(progress, weights, [&](TrainState& state) { state.learner = learner.state(); });
   }
+  if (summary.stopped.empty()) summary.stopped = "all passes made";
+}
+
+namespace {
+
+double regularisers(std::span<const double> w, const TrainOptions& options) {
+  double squares = 0, sizes = 0;
+  for (double x : w) squares += x * x, sizes += std::abs(x);
+  return options.c2 * squares + options.c1 * sizes;
+}
+
+MinibatchOptions minibatches_of(const TrainOptions& o, Solver used) {
+  const bool adam = used == Solver::Adam;
+  return {.method = adam ? AdaptiveMethod::Adam : AdaptiveMethod::Adagrad,
+          .rate = o.rate > 0 ? o.rate : (adam ? TrainOptions::kAdamRate : TrainOptions::kAdagradRate),
+          .c2 = o.c2,
+          .c1 = o.c1,
+          .batch = o.batch,
+          .threads = o.threads,
+          .seed = o.seed};
+}
+
+}  // namespace
+
+void run_minibatches(const Run& run) {
+  TrainSummary& summary = run.summary;
+  const TrainOptions& options = run.options;
+  MinibatchLearner learner(run.model, run.data, options.loss, minibatches_of(options, summary.used));
+  if (options.resume) learner.restore(std::get<MinibatchState>(options.resume->learner));
+  const Index passes = options.iterations > 0 ? options.iterations : kMinibatchPasses;
+  for (Index pass = summary.iterations + 1; pass <= passes && summary.stopped.empty(); ++pass) {
+    // The losses that the batches of the pass met, and the regularisers at its end.
+    const double met = learner.pass();
+    TrainProgress progress;
+    progress.iteration = progress.evaluations = summary.iterations = summary.evaluations = pass;
+    progress.objective = summary.objective = met + regularisers(learner.weights(), options);
+    progress.active = count_nonzeros(learner.weights());
+    progress.remaining = run.clock.seconds() * static_cast<double>(passes - pass) / static_cast<double>(pass);
+    run.report(progress, learner.weights(), [&](TrainState& state) { state.learner = learner.state(); });
+  }
+  run.model.weights.assign(learner.weights().begin(), learner.weights().end());
   if (summary.stopped.empty()) summary.stopped = "all passes made";
 }
 

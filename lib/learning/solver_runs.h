@@ -42,5 +42,7 @@ void run_lbfgs(const Run& run);
 void run_exponentiated_gradient(const Run& run);
 /// Passes of the averaged perceptron, or of passive-aggressive steps.
 void run_online(const Run& run);
+/// Passes of Adagrad or Adam.
+void run_minibatches(const Run& run);
 
 }  // namespace thalweg

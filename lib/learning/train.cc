@@ -68,10 +68,13 @@ void choose_features(Model& model, const Dataset& data, const TrainOptions& opti
 Solver solver_of(const TrainState& from, const TrainSummary& summary) {
   const bool lbfgs = std::holds_alternative<LbfgsState>(from.learner);
   const bool dual = std::holds_alternative<ExponentiatedGradientState>(from.learner);
+  const bool minibatches = std::holds_alternative<MinibatchState>(from.learner);
+  const bool expects_minibatches = summary.used == Solver::Adagrad || summary.used == Solver::Adam;
   const bool expects_lbfgs = summary.used == Solver::Lbfgs;
   const bool expects_dual = summary.used == Solver::ExponentiatedGradient;
   if (lbfgs && expects_dual && summary.requested == Solver::Auto) return Solver::Lbfgs;
-  if (lbfgs == expects_lbfgs && dual == expects_dual) return summary.used;
+  if (lbfgs == expects_lbfgs && dual == expects_dual && minibatches == expects_minibatches)
+    return summary.used;
   throw InputError("state.learner", "it is another solver's", "go on with the solver it was taken from");
 }
 
@@ -105,6 +108,8 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
     run_online(run);
   } else if (summary.used == Solver::ExponentiatedGradient) {
     run_exponentiated_gradient(run);
+  } else if (summary.used == Solver::Adagrad || summary.used == Solver::Adam) {
+    run_minibatches(run);
   } else {
     run_lbfgs(run);
   }

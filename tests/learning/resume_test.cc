@@ -76,6 +76,8 @@ const std::vector<Case> kCases{
     {"eg", {.solver = Solver::ExponentiatedGradient, .c2 = 0.01, .gap = 0, .iterations = 20}},
     {"averaged", {.loss = PerceptronLoss{}, .iterations = 20}},
     {"pa", {.loss = PerceptronLoss{}, .solver = Solver::PassiveAggressive, .iterations = 20}},
+    {"adagrad", {.solver = Solver::Adagrad, .c1 = 0.01, .iterations = 20, .batch = 7}},
+    {"adam", {.loss = PerceptronLoss{}, .solver = Solver::Adam, .c2 = 0.01, .iterations = 20}},
 };
 
 // Trains while keeping a file after each iteration, and then goes on from each of them.
@@ -224,11 +226,13 @@ TEST_CASE("states that contradict themselves are refused", "[learning][resume]")
       if (auto* lbfgs = std::get_if<LbfgsState>(&s.learner)) lbfgs->history[0].step.pop_back();
       if (auto* dual = std::get_if<ExponentiatedGradientState>(&s.learner)) dual->order[0] = dual->order[1];
       if (auto* online = std::get_if<OnlineState>(&s.learner)) online->order[2] = -1;
+      if (auto* batches = std::get_if<MinibatchState>(&s.learner)) batches->order[2] = -1;
     });
     refused([](TrainState& s) {
       if (auto* lbfgs = std::get_if<LbfgsState>(&s.learner)) lbfgs->x.push_back(0);
       if (auto* dual = std::get_if<ExponentiatedGradientState>(&s.learner)) dual->theta.clear();
       if (auto* online = std::get_if<OnlineState>(&s.learner)) online->weighted.push_back(0);
+      if (auto* batches = std::get_if<MinibatchState>(&s.learner)) batches->steps.squares.pop_back();
     });
   }
 }

@@ -11,7 +11,7 @@
 
 #include "thalweg/core/export.h"
 #include "thalweg/features/dataset.h"
-#include "thalweg/learning/loss.h"
+#include "thalweg/learning/sequence_loss.h"
 #include "thalweg/model/linear_chain.h"
 
 namespace thalweg {
@@ -31,12 +31,10 @@ class THALWEG_EXPORT BatchObjective {
 
  private:
   struct Worker {
-    ChainOperations<float> operations;
+    SequenceScratch scratch;
     ChainEnergies energies;
     Couplings<float> couplings;            // of the block at hand, where blocks do not share them
     TableBuffer<float> pairwise_gradient;  // of its tables
-    TableBuffer<std::uint8_t> allowed;     // by an open answer, ...
-    TableBuffer<float> restricted;         // ... and the unary energies that are left
   };
 
   void cut_blocks();

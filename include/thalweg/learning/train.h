@@ -30,6 +30,8 @@ enum class Solver {
   Lbfgs,              ///< L-BFGS; OWL-QN where c1 > 0
   Averaged,           ///< averaged perceptron, one sequence at a time (learning/online_learner.h)
   PassiveAggressive,  ///< the same with steps just long enough for a margin
+  Adagrad,  ///< stochastic steps, some sequences at a time, for any loss (learning/minibatch_learner.h)
+  Adam,     ///< the same with running means of the gradient
 };
 
 struct TrainOptions {
@@ -43,11 +45,16 @@ struct TrainOptions {
   /// dual.
   double gap = 1e-5;
   /// Bound on iterations (passes for online solvers), >= 1; 0 takes the solver's own: 1000 for Lbfgs, 60 for
-  /// ExponentiatedGradient (after which Auto goes on with Lbfgs), 10 for
-  /// the perceptron's two.
+  /// ExponentiatedGradient (after which Auto goes on with Lbfgs), 10 for the perceptron's two, 30 for Adagrad
+  /// and Adam.
   Index iterations = 0;
   /// C of passive-aggressive steps, > 0.
   double aggressiveness = 1;
+  /// Sequences a step of Adagrad and Adam, >= 1.
+  Index batch = 64;
+  /// Of their steps (optimization/adaptive_steps.h); 0 takes kAdagradRate or kAdamRate.
+  double rate = 0;
+  static constexpr double kAdagradRate = 0.2, kAdamRate = 0.02;
   /// Every pair of attribute and label gets a weight, not only the pairs seen. A little better, several times
   /// larger.
   bool all_features = false;

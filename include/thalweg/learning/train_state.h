@@ -18,6 +18,7 @@
 
 #include "thalweg/core/types.h"
 #include "thalweg/learning/exponentiated_gradient.h"
+#include "thalweg/learning/minibatch_learner.h"
 #include "thalweg/learning/online_learner.h"
 #include "thalweg/optimization/lbfgs.h"
 
@@ -42,7 +43,7 @@ struct TrainState {
   double seconds = 0, cpu_seconds = 0;  ///< that it took so far
   WatchState watch;
   /// Solver::Auto may have gone on from ExponentiatedGradient to Lbfgs, which then made fewer `iterations`.
-  std::variant<LbfgsState, ExponentiatedGradientState, OnlineState> learner;
+  std::variant<LbfgsState, ExponentiatedGradientState, OnlineState, MinibatchState> learner;
 };
 
 }  // namespace thalweg

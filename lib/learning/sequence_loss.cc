@@ -1,0 +1,17 @@
+#include "thalweg/learning/sequence_loss.h"
+
+namespace thalweg {
+
+double evaluate_sequence(const Loss& loss, const Dataset& data, Index n, const Chain<float>& chain,
+                         const ChainParts<float>& gradient, SequenceScratch& scratch) {
+  const double weight = data.weight(n);
+  if (!data.is_open(n)) {
+    const Problem<Chain<float>> problem{chain, data.answer(n), weight};
+    return evaluate(loss, problem, gradient, scratch.operations);
+  }
+  const Chain<float> right =
+      restrict(chain, data.allowed(n, chain.labels(), scratch.allowed), scratch.restricted);
+  return evaluate(loss, OpenProblem<Chain<float>>{chain, right, weight}, gradient, scratch.operations);
+}
+
+}  // namespace thalweg
