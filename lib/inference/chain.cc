@@ -1,9 +1,12 @@
 #include "thalweg/inference/chain.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "inference/check_energies.h"
+#include "thalweg/inference/lowest_by_cost.h"
 #include "thalweg/inference/min_sum.h"
+#include "thalweg/inference/sparse_map.h"
 #include "thalweg/inference/sum_product.h"
 
 namespace thalweg {
@@ -79,6 +82,42 @@ Minimum minimize_augmented(const Chain<R>& chain, Table<const R> cost) {
 }
 
 template <class R>
+std::vector<Minimum> lowest_by_cost(const Chain<R>& chain, std::span<const Label> right) {
+  check(chain);
+  TableBuffer<std::uint8_t> wrong(chain.length(), chain.labels(), 1);
+  for (Index t = 0; t < chain.length(); ++t) wrong[t][right[t]] = 0;
+  LowestByCost<R> work;
+  work.run(chain, wrong);
+  std::vector<Minimum> lowest;
+  for (Index d = 0; d <= chain.length(); ++d) {
+    lowest.push_back(answer(chain.length(), [&](std::span<Label> y) {
+      if (!(work.energies()[d] < kInfinity<double>)) return kInfinity<double>;
+      work.labels(d, y);
+      return energy<R>(chain, y);
+    }));
+  }
+  return lowest;
+}
+
+template <class R>
+SparseAnswer sparse_map(const Chain<R>& chain, double gap) {
+  if (!(gap > 0 && std::isfinite(gap)))
+    throw OptionError("gap", "is " + std::to_string(gap) + ", must be finite and > 0", "1e-9 is the default");
+  Minimiser<R> m(chain);
+  SparseMap<R> work;
+  SparseAnswer out;
+  out.value = work.solve(chain, m.couplings, gap), out.gap = work.gap();
+  for (Index i = 0; i < work.size(); ++i) {
+    if (!(work.weight(i) > 0)) continue;
+    const auto y = work.labels(i);
+    const double e = energy(chain, y);
+    out.labellings.push_back({{y.begin(), y.end()}, e, e});
+    out.weights.push_back(work.weight(i));
+  }
+  return out;
+}
+
+template <class R>
 std::vector<Minimum> k_lowest(const Chain<R>& chain, Index k) {
   Minimiser<R> m(chain);
   std::vector<Minimum> found;
@@ -148,6 +187,8 @@ double window_probability(const Chain<R>& chain, double beta, Index begin,
   template Minimum minimize(const Chain<R>&);                                            \
   template Minimum minimize_excluding(const Chain<R>&, std::span<const Label>);          \
   template Minimum minimize_augmented(const Chain<R>&, Table<const R>);                  \
+  template std::vector<Minimum> lowest_by_cost(const Chain<R>&, std::span<const Label>); \
+  template SparseAnswer sparse_map(const Chain<R>&, double);                             \
   template std::vector<Minimum> k_lowest(const Chain<R>&, Index);                        \
   template TableBuffer<R> min_marginals(const Chain<R>&);                                \
   template double free_energy(const Chain<R>&, double);                                  \

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "thalweg/core/parallel.h"
+#include "thalweg/learning/evaluate.h"
 
 namespace thalweg {
 namespace {
@@ -25,7 +26,7 @@ Index most_chunks(Index parameters) {
 }  // namespace
 
 BatchObjective::BatchObjective(LinearChain& model, const Dataset& data, Loss loss, double c2, int threads)
-    : model_(model), data_(data), loss_(loss), c2_(c2), threads_(threads) {
+    : model_(model), data_(data), loss_(std::move(loss)), c2_(c2), threads_(threads) {
   cut_blocks();
   const Index blocks = static_cast<Index>(blocks_.size()) - 1;
   const Index pairwise = model.pairwise_parameters();

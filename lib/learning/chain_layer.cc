@@ -7,6 +7,7 @@
 #include "inference/check_energies.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/parallel.h"
+#include "thalweg/learning/evaluate.h"
 
 namespace thalweg {
 namespace {
@@ -140,41 +141,18 @@ Chain<R> agreeing(const Chain<R>& chain, std::span<const Label> answer, Scratch<
   return restrict<R>(chain, allowed, scratch.restricted);
 }
 
-// The loss of a right answer with open positions: F(right) - F(all).
-template <class R>
-double open_loss(const LikelihoodLoss&, const Chain<R>& all, const Chain<R>& right, const Couplings<R>&,
-                 const ChainParts<R>& parts, Scratch<R>& scratch) {
-  const double held = scratch.operations.free_energy(right);
-  if (!(held < kInfinity<double>)) return held;
-  const Table<R> unary = scratch.right_gradient.resize(all.length(), all.labels());
-  scratch.operations.marginals(R(1), {unary, parts.pairwise, {}});
-  const double free = scratch.operations.free_energy(all);
-  scratch.operations.marginals(R(-1), parts);
-  add(unary.data, unary.size(), parts.unary.data);
-  return held - free;
-}
-
-// Other losses take the lowest of the right answers for the right one.
-template <class OtherLoss, class R>
-double open_loss(const OtherLoss& loss, const Chain<R>& all, const Chain<R>& right,
-                 const Couplings<R>& minima, const ChainParts<R>& parts, Scratch<R>& scratch) {
-  scratch.completed.resize(static_cast<std::size_t>(all.length()));
-  const double lowest = scratch.operations.minima.minimize(right, minima, scratch.completed);
-  if (!(lowest < kInfinity<double>)) return lowest;
-  return evaluate(loss, Problem<Chain<R>>{all, scratch.completed}, parts, scratch.operations);
-}
-
 bool is_open(std::span<const Label> answer) {
   return std::find(answer.begin(), answer.end(), kNoLabel) != answer.end();
 }
 
 template <class R>
-double evaluate_one(const Loss& loss, const Chain<R>& chain, std::span<const Label> answer,
-                    const Couplings<R>& minima, const ChainParts<R>& parts, Scratch<R>& scratch) {
-  if (!is_open(answer)) return evaluate(loss, Problem<Chain<R>>{chain, answer}, parts, scratch.operations);
+double evaluate_sequence(const Loss& loss, const Chain<R>& chain, std::span<const Label> answer, Index number,
+                         const ChainParts<R>& parts, Scratch<R>& scratch) {
+  if (chain.length() == 0) return 0;
+  if (!is_open(answer))
+    return evaluate(loss, Problem<Chain<R>>{chain, answer, 1, number}, parts, scratch.operations);
   const Chain<R> right = agreeing(chain, answer, scratch);
-  return std::visit([&](const auto& one) { return open_loss(one, chain, right, minima, parts, scratch); },
-                    loss);
+  return evaluate(loss, OpenProblem<Chain<R>>{chain, right, 1, number}, parts, scratch.operations);
 }
 
 // Where the gradient of sequence b's emissions goes: into the caller's tensor, padding set to 0, or to
@@ -228,29 +206,30 @@ void ChainLayer<R>::value_and_gradient(const Loss& loss, const ChainBatch<R>& ba
   const Index B = batch.batch, T = batch.positions, K = batch.labels;
   check(batch), check(batch, right), check(batch, gradient);
   check_size("losses", losses, B, "[B]");
-  if (const auto* likelihood = std::get_if<LikelihoodLoss>(&loss)) detail::check_beta<R>(likelihood->beta);
+  validate(loss);
+  if (const auto beta = beta_of_sums(loss)) detail::check_beta<R>(*beta);
 
   const Table<const R> transitions{batch.transitions.data(), 1, K * K};
   prepare(loss, transitions, K, couplings_);
-  if (is_open(right.labels)) minima_.prepare_minima(transitions, K);
   const Index size = chunk_size(B, K);
   pairwise_sums_.resize(chunk_count(B, size), K * K);
   first_.resize(B, K), last_.resize(B, K);
 
   parallel_chunks(B, size, threads_, [&](Index begin, Index end, int slot) {
     Scratch<R>& scratch = scratch_[slot];
-    scratch.operations.couplings = &couplings_;
+    scratch.operations.couplings = &couplings_, scratch.operations.round = round_;
     for (Index b = begin; b < end; ++b) {
       const Index L = length_of(batch, b);
       const Table<R> unary = unary_gradient(batch, gradient, b, scratch);
       const Table<R> pairwise = scratch.pairwise.resize(1, K * K);
-      losses[b] = evaluate_one(loss, chain_of(batch, b, scratch), right.labels.subspan(b * T, L), minima_,
-                               {unary, pairwise, {}}, scratch);
+      losses[b] = evaluate_sequence(loss, chain_of(batch, b, scratch), right.labels.subspan(b * T, L), b,
+                                    {unary, pairwise, {}}, scratch);
       weigh<R>(losses[b], right.weights.empty() ? 1 : right.weights[b], unary, pairwise,
                pairwise_sums_[begin / size]);
       if (L > 0) std::copy_n(unary[0], K, first_[b]), std::copy_n(unary[L - 1], K, last_[b]);
     }
   });
+  ++round_;
   sum_rows(pairwise_sums_, sum_, gradient.transitions);
   sum_rows(first_, sum_, gradient.start), sum_rows(last_, sum_, gradient.end);
 }

@@ -89,7 +89,7 @@ std::string fingerprint(const Model& model, const Dataset& data, const Developme
   add("features", features_hash(model));
   add("first weights", Hash().add(model.weights).text());
   add("development set", development_hash(development));
-  add("loss", likelihood ? "likelihood" : "perceptron");
+  add("loss", name(o.loss));
   add("beta", likelihood ? likelihood->beta : 0);
   add("solver", name(o.solver));
   add("c2", o.c2), add("c1", o.c1), add("gap", o.gap);

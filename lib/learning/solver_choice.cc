@@ -3,19 +3,12 @@
 #include <cmath>
 #include <string>
 
+#include "learning/require.h"
 #include "thalweg/core/error.h"
 #include "thalweg/learning/exponentiated_gradient.h"
 
 namespace thalweg {
 namespace {
-
-void require(bool holds, const char* option, double value, const char* constraint, const char* mend) {
-  if (holds) return;
-  std::string shown = std::to_string(value);
-  shown.erase(shown.find_last_not_of('0') + 1);
-  if (shown.back() == '.') shown.pop_back();
-  throw OptionError(option, "is " + shown + ", must be " + constraint, mend);
-}
 
 // Whether the likelihood has a dual that fits into memory.
 bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
@@ -62,19 +55,22 @@ void validate(const TrainOptions& o) {
           "1 to 8", "2 is a chain of second order");
   require(o.memory >= 1, "memory", static_cast<double>(o.memory), ">= 1", "6 is the default");
   require(o.threads >= 1, "threads", o.threads, ">= 1", "1 is the default");
-  if (const auto* likelihood = std::get_if<LikelihoodLoss>(&o.loss)) {
-    require(likelihood->beta > 0 && std::isfinite(likelihood->beta), "beta", likelihood->beta,
-            "finite and > 0", "1 is the plain likelihood");
-  } else if (o.c1 > 0) {
+  validate(o.loss);
+  if (std::holds_alternative<PerceptronLoss>(o.loss) && o.c1 > 0)
     throw OptionError("c1", "the perceptron has no regulariser", "leave it out");
-  }
 }
 
 Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions& o) {
-  const bool perceptron = std::holds_alternative<PerceptronLoss>(o.loss);
+  const bool perceptron = std::holds_alternative<PerceptronLoss>(o.loss),
+             likelihood = std::holds_alternative<LikelihoodLoss>(o.loss);
   if (o.solver == Solver::Auto) {
     if (perceptron) return Solver::Averaged;
-    return has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
+    if (!likelihood && !is_smooth(o.loss))
+      throw OptionError(
+          "loss",
+          std::string(name(o.loss)) + " has no solver here: its value has kinks, or its gradient is drawn",
+          "use perceptron, likelihood or another smooth loss");
+    return likelihood && has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
   }
   const bool online = o.solver == Solver::Averaged || o.solver == Solver::PassiveAggressive;
   if (o.solver == Solver::Adagrad || o.solver == Solver::Adam) return o.solver;
@@ -82,6 +78,13 @@ Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions
     throw OptionError("solver",
                       std::string(name(o.solver)) + " needs a smooth loss and the perceptron's has kinks",
                       "leave --solver out");
+  }
+  if (o.solver == Solver::ExponentiatedGradient && !likelihood)
+    throw OptionError("solver", "eg climbs the dual of the likelihood alone", "use lbfgs");
+  if (o.solver == Solver::Lbfgs && !is_smooth(o.loss)) {
+    throw OptionError("solver",
+                      "lbfgs needs a smooth loss and that of " + std::string(name(o.loss)) + " is none",
+                      "use perceptron, likelihood or another smooth loss");
   }
   if (o.solver == Solver::ExponentiatedGradient && model.pairs.features() > 0) {
     throw OptionError("solver", "eg does not offer transitions that depend on the input", "use lbfgs");

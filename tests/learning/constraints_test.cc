@@ -12,6 +12,7 @@
 #include "thalweg/io/model_file.h"
 #include "thalweg/io/model_text.h"
 #include "thalweg/learning/batch_objective.h"
+#include "thalweg/learning/evaluate.h"
 #include "thalweg/learning/legality.h"
 #include "thalweg/learning/train.h"
 #include "thalweg/pipeline/explanation.h"

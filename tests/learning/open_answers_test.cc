@@ -10,6 +10,7 @@
 #include "thalweg/core/error.h"
 #include "thalweg/inference/chain.h"
 #include "thalweg/learning/batch_objective.h"
+#include "thalweg/learning/evaluate.h"
 #include "thalweg/learning/online_learner.h"
 #include "thalweg/learning/open_answers.h"
 #include "thalweg/learning/train.h"

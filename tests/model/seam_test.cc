@@ -8,7 +8,8 @@
 #include "support/catch.h"
 #include "support/enumerate.h"
 #include "thalweg/inference/chain.h"
-#include "thalweg/learning/loss.h"
+#include "thalweg/learning/chain_operations.h"
+#include "thalweg/learning/evaluate.h"
 #include "thalweg/model/energy_term.h"
 
 using namespace thalweg;

@@ -15,6 +15,7 @@
 ///     double e = energy(chain, std::vector<Label>{0, 1, 1});   // 0 + 0 + 3 + 1 + 0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -118,6 +119,12 @@ void add_answer(const Chain<R>& chain, std::span<const Label> y, R weight, const
   }
 }
 
+/// Sets to 0 what a loss assigns: the parts that belong to the sequence alone.
+template <class R>
+void clear_own(const ChainParts<R>& parts) {
+  std::fill_n(parts.unary.data, parts.unary.size(), R(0));
+}
+
 /// The same chain with answers taken away: label l at t stays where `allowed[t][l]` is not 0. Partial labels,
 /// latent answers and legality constraints are all this. The unary table is copied to `storage`, which the
 /// result views.
@@ -130,13 +137,13 @@ Chain<R> restrict(const Chain<R>& chain, Table<const std::uint8_t> allowed, Tabl
   return {unary, chain.pairwise, chain.which, chain.histories};
 }
 
-/// The chain of E(y) - sum_t cost[t][y_t]: its minimum is the most offending answer of margin rescaling, its
-/// free energy the softmax-margin's. `cost` is [T x K]; the unary table is copied to `storage`, which the
-/// result views.
+/// The chain of E(y) - factor * sum_t cost[t][y_t]: its minimum is the most offending answer of margin
+/// rescaling, its free energy the softmax-margin's. `cost` is [T x K]; the unary table is copied to
+/// `storage`, which the result views.
 template <class R>
-Chain<R> augment(const Chain<R>& chain, Table<const R> cost, TableBuffer<R>& storage) {
+Chain<R> augment(const Chain<R>& chain, Table<const R> cost, TableBuffer<R>& storage, R factor = 1) {
   Table<R> unary = storage.resize(chain.length(), chain.labels());
-  for (Index i = 0; i < unary.size(); ++i) unary.data[i] = chain.unary.data[i] - cost.data[i];
+  for (Index i = 0; i < unary.size(); ++i) unary.data[i] = chain.unary.data[i] - factor * cost.data[i];
   return {unary, chain.pairwise, chain.which, chain.histories};
 }
 

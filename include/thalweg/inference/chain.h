@@ -43,6 +43,22 @@ THALWEG_EXPORT Minimum minimize_excluding(const Chain<R>& chain, std::span<const
 template <class R>
 THALWEG_EXPORT Minimum minimize_augmented(const Chain<R>& chain, Table<const R> cost);
 
+/// [T + 1] entry d: the lowest labelling that differs from `right` at d positions. O(T^2 K^2).
+template <class R>
+THALWEG_EXPORT std::vector<Minimum> lowest_by_cost(const Chain<R>& chain, std::span<const Label> right);
+
+/// The lowest relaxed answer under half the squared norm of its unary marginals (inference/sparse_map.h).
+struct SparseAnswer {
+  double value = kInfinity<double>;  ///< +infinity where nothing is allowed; the rest is empty then
+  double gap = kInfinity<double>;    ///< at most so far above the minimum
+  std::vector<Minimum> labellings;   ///< of positive weight
+  std::vector<double> weights;       ///< theirs, summing to 1
+};
+
+/// @throws OptionError unless gap is finite and > 0
+template <class R>
+THALWEG_EXPORT SparseAnswer sparse_map(const Chain<R>& chain, double gap = 1e-9);
+
 /// The k lowest distinct labellings, ascending. O(T K^2 + k T K).
 template <class R>
 THALWEG_EXPORT std::vector<Minimum> k_lowest(const Chain<R>& chain, Index k);

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "thalweg/core/export.h"
-#include "thalweg/learning/loss.h"
+#include "thalweg/learning/chain_operations.h"
 
 namespace thalweg {
 
@@ -38,8 +38,8 @@ struct ChainBatch {
 /// The right answers.
 struct ChainTargets {
   /// [B x T]. kNoLabel leaves the position open: any label is right there. The energy of the right answer is
-  /// then the free energy of all that agree with the rest for the likelihood, so that its loss is F(right) -
-  /// F(all), and the lowest of theirs for other losses.
+  /// then the free energy of all that agree with the rest for the likelihood family, so that the likelihood's
+  /// loss is F(right) - F(all), and the lowest of theirs for margin losses; others refuse it.
   std::span<const Label> labels;
   /// [B] what the gradient of each loss counts: 1/B for their mean. Empty: 1 each, the gradient of the sum.
   std::span<const double> weights = {};
@@ -57,9 +57,8 @@ namespace detail {
 template <class R>
 struct ChainLayerScratch {
   ChainOperations<R> operations;
-  TableBuffer<R> energies, gradient, right_gradient, pairwise, restricted;
+  TableBuffer<R> energies, gradient, pairwise, restricted;
   TableBuffer<std::uint8_t> allowed;
-  std::vector<Label> completed;
 };
 }  // namespace detail
 
@@ -75,7 +74,9 @@ class THALWEG_EXPORT ChainLayer {
 
   /// losses[b] = the loss of sequence b, unweighted; `gradient` = d sum_b weights[b] losses[b]. A sequence
   /// whose right answer is forbidden has the loss +infinity and no part in the gradient; one of length 0 has
-  /// 0.
+  /// 0. Losses that draw do so anew in every call, the same in the n-th call of any layer.
+  /// @throws OptionError for options of the loss out of range, and where the loss asks for what a batch
+  /// cannot offer: kept labellings, or a whole answer where it is open
   void value_and_gradient(const Loss& loss, const ChainBatch<R>& batch, const ChainTargets& right,
                           std::span<double> losses, const ChainBatchGradient<R>& gradient);
 
@@ -91,6 +92,7 @@ class THALWEG_EXPORT ChainLayer {
 
  private:
   int threads_;
+  std::uint64_t round_ = 0;                            // calls so far
   std::vector<detail::ChainLayerScratch<R>> scratch_;  // one a thread
   Couplings<R> couplings_, minima_;
   TableBuffer<double> pairwise_sums_;  // [chunks x K*K]

@@ -3,21 +3,27 @@
 ///
 ///     L(E, y) with its derivative dL / dE(part) for every part of the structure.
 ///
-/// A loss sees tables through a structure's operations only, so it works on any structure that has them, and
-/// knows nothing of where energies come from. Notation: E = E(y) of the right answer, F = -(1/beta) log
-/// sum_y' exp(-beta E(y')).
+/// Here stand their names and options; learning/evaluate.h evaluates them. A loss knows nothing of where
+/// energies come from. Notation: E = energy of the right answer; Ebar = that of the most offending incorrect
+/// answer, +infinity where there is none (the formulas hold then as they stand); E(y') of any answer;
+/// Delta(y') >= 0 its task cost; F = -(1/beta) log sum_y' exp(-beta E(y')); p(y') = exp(beta (F - E(y'))).
+/// Where the right answer leaves something open, E is the minimum over what it allows for margin losses and
+/// the free energy over it for the likelihood family. LeCun et al. 2006, "A tutorial on energy-based
+/// learning", has the first table of these.
 #pragma once
 
-#include <span>
+#include <cstdint>
+#include <optional>
+#include <string_view>
 #include <variant>
-#include <vector>
 
 #include "thalweg/core/export.h"
-#include "thalweg/energy/chain.h"
-#include "thalweg/inference/min_sum.h"
-#include "thalweg/inference/sum_product.h"
+#include "thalweg/learning/label_noise.h"
+#include "thalweg/learning/task_cost.h"
 
 namespace thalweg {
+
+// --- The likelihood family.
 
 /// E - F, the negative log-likelihood over beta (maximum mutual information). Convex in the energies, margin
 /// > 0.
@@ -25,117 +31,158 @@ struct LikelihoodLoss {
   double beta = 1;
 };
 
+/// 1 - p(right answer), the expected error of drawing answers (minimum empirical error). Not convex.
+struct MeeLoss {
+  double beta = 1;
+};
+
+/// E + (1/beta) log sum_y' exp(beta (Delta(y') - E(y'))) (Gimpel and Smith 2010). Convex; never below the
+/// structured hinge, which it tends to as beta grows.
+struct SoftmaxMarginLoss {
+  double beta = 1;
+  TaskCost cost = HammingCost{};
+};
+
+// --- Margin losses.
+
+/// E. Pushes nothing up, so it is unbounded below on a chain without a regulariser, and it collapses where
+/// both sides of a distance are learnt.
+struct EnergyLoss {};
+
 /// E - min_y' E(y') (LeCun et al. 1998; Collins 2002). Convex, margin 0; 0 exactly where the answer is a
 /// lowest one.
 struct PerceptronLoss {};
 
-using Loss = std::variant<LikelihoodLoss, PerceptronLoss>;
-
-/// One training example: a structure and its right answer.
-template <class S>
-struct Problem {
-  S structure;
-  std::span<const Label> answer;
-  double weight = 1;  ///< of its loss
+/// max(0, margin + E - Ebar), the generalised hinge (Altun et al. 2003). Convex.
+struct HingeLoss {
+  double margin = 1;
 };
 
-/// One whose answer leaves something open: `right` is `restrict(structure, what the answer allows)`, and the
-/// loss takes the free energy, or the minimum, over what is left where otherwise the answer's energy stands.
-/// No longer convex.
-template <class S>
-struct OpenProblem {
-  S structure, right;
-  double weight = 1;
+/// log(1 + exp(E - Ebar)). Convex, margin > 0.
+struct LogLoss {};
+
+/// min(ceiling, max(0, E - Ebar)) (Kohonen 1995). Margin 0; the ceiling forgives outliers.
+struct Lvq2Loss {
+  double ceiling = 1;
 };
 
-/// The operations of a chain with their scratch space: what losses call. One per thread.
-template <class R>
-struct ChainOperations {
-  const Couplings<R>* couplings = nullptr;  ///< shared; prepared as the loss needs it
-  MinSum<R> minima;
-  SumProduct<R> sums;
-  std::vector<Label> labels;
-  TableBuffer<R> added;
+/// 1 / (1 + exp(-(E - Ebar))), a smoothed count of errors (Juang et al. 1997). Not convex.
+struct MceLoss {};
 
-  double free_energy(const Chain<R>& chain) { return sums.forward(chain, *couplings); }
-  void marginals(R weight, const ChainParts<R>& parts) { sums.marginals(weight, parts); }
-  /// The same added to the unary parts, too.
-  void add_marginals(R weight, const ChainParts<R>& parts) {
-    const Table<R> unary = added.resize(parts.unary.rows, parts.unary.columns);
-    sums.marginals(weight, {unary, parts.pairwise, parts.which});
-    for (Index i = 0; i < unary.size(); ++i) parts.unary.data[i] += unary.data[i];
-  }
-  double minimize(const Chain<R>& chain) {
-    labels.resize(static_cast<std::size_t>(chain.length()));
-    return minima.minimize(chain, *couplings, labels);
-  }
+/// E^2 + max(0, margin - Ebar)^2, of energies that are never below 0: then the right answer is drawn to 0 and
+/// the offending one past the margin. Energies of a linear model have any sign, and their squares would pull
+/// low ones *up*; they are refused unless an `offset` is stated, which is added to E and Ebar, so that right
+/// answers are drawn to -offset.
+struct SquareSquareLoss {
+  double margin = 1;
+  std::optional<double> offset = {};
 };
 
-/// Makes shared tables ready for what the loss will ask.
-template <class R>
-void prepare(const Loss& loss, Table<const R> pairwise, Index labels, Couplings<R>& couplings,
-             const Histories* histories = nullptr) {
-  if (const auto* likelihood = std::get_if<LikelihoodLoss>(&loss)) {
-    couplings.prepare_sums(pairwise, labels, static_cast<R>(likelihood->beta), histories);
-  } else {
-    couplings.prepare_minima(pairwise, labels, histories);
-  }
-}
+/// E^2 + gamma exp(-Ebar), with the offset of SquareSquareLoss.
+struct SquareExponentialLoss {
+  double gamma = 1;
+  std::optional<double> offset = {};
+};
 
-/// The value, times the weight, and the gradient with respect to the part energies: unary parts are assigned,
-/// pairwise parts, which sequences share, added to. +infinity, and no gradient, where the right answer is
-/// forbidden.
-template <class S, class Operations>
-double evaluate(const LikelihoodLoss&, const Problem<S>& problem, const Parts<S>& gradient, Operations& on) {
-  using R = typename S::Scalar;
-  const double right = energy(problem.structure, problem.answer);
-  if (!(right < kInfinity<double>)) return right;
-  const double f = on.free_energy(problem.structure);
-  on.marginals(R(-problem.weight), gradient);
-  add_answer(problem.structure, problem.answer, R(problem.weight), gradient);
-  return problem.weight * (right - f);
-}
+// --- Losses with a task cost. The right answer is among the y', at Delta = 0.
 
-template <class S, class Operations>
-double evaluate(const PerceptronLoss&, const Problem<S>& problem, const Parts<S>& gradient, Operations& on) {
-  using R = typename S::Scalar;
-  const double right = energy(problem.structure, problem.answer);
-  if (!(right < kInfinity<double>)) return right;
-  const double lowest = on.minimize(problem.structure);
-  std::fill_n(gradient.unary.data, gradient.unary.size(), R(0));
-  add_answer(problem.structure, problem.answer, R(problem.weight), gradient);
-  add_answer(problem.structure, std::span<const Label>(on.labels), R(-problem.weight), gradient);
-  return problem.weight * (right - lowest);
-}
+/// max_y' [Delta(y') - E(y')] + E, the structured hinge by margin rescaling (Taskar et al. 2003). Convex.
+struct StructuredHingeLoss {
+  TaskCost cost = HammingCost{};
+};
 
-template <class S, class Operations>
-double evaluate(const LikelihoodLoss&, const OpenProblem<S>& problem, const Parts<S>& gradient,
-                Operations& on) {
-  using R = typename S::Scalar;
-  const double right = on.free_energy(problem.right);
-  if (!(right < kInfinity<double>)) return right;
-  on.marginals(R(problem.weight), gradient);
-  const double f = on.free_energy(problem.structure);
-  on.add_marginals(R(-problem.weight), gradient);
-  return problem.weight * (right - f);
-}
+/// max_y' Delta(y') (1 + E - E(y')), by slack rescaling (Tsochantaridis et al. 2005). Convex. On chains the
+/// cost must be `hamming` or `hamming-mean`.
+struct SlackHingeLoss {
+  TaskCost cost = HammingCost{};
+};
 
-template <class S, class Operations>
-double evaluate(const PerceptronLoss&, const OpenProblem<S>& problem, const Parts<S>& gradient,
-                Operations& on) {
-  using R = typename S::Scalar;
-  const double right = on.minimize(problem.right);
-  if (!(right < kInfinity<double>)) return right;
-  std::fill_n(gradient.unary.data, gradient.unary.size(), R(0));
-  add_answer(problem.structure, std::span<const Label>(on.labels), R(problem.weight), gradient);
-  const double lowest = on.minimize(problem.structure);
-  add_answer(problem.structure, std::span<const Label>(on.labels), R(-problem.weight), gradient);
-  return problem.weight * (right - lowest);
-}
+/// max_y' [Delta(y') - E(y')] - max_y' [-E(y')] (Chapelle et al. 2008): DirectLoss at epsilon 1. Not convex.
+struct RampLoss {
+  TaskCost cost = HammingCost{};
+};
 
-template <template <class> class P, class S, class Operations>
-double evaluate(const Loss& loss, const P<S>& problem, const Parts<S>& gradient, Operations& on) {
-  return std::visit([&](const auto& one) { return evaluate(one, problem, gradient, on); }, loss);
-}
+/// (1/epsilon) [min_y' E(y') - min_y' (E(y') - epsilon Delta(y'))] (McAllester et al. 2010), whose gradient
+/// tends to that of the expected task cost. Not convex.
+struct DirectLoss {
+  double epsilon = 1;
+  TaskCost cost = HammingCost{};
+};
+
+// --- Fenchel-Young.
+
+/// max_p [<-E, p> - Omega(p)] + E + Omega(right), Omega half the squared norm of the unary marginals
+/// (SparseMAP; Niculae et al. 2018, Blondel et al. 2020). Omega = 0 would be the perceptron, entropy / beta
+/// the likelihood. Convex, smooth in unary energies; 0 where the answer is the lowest by a margin of the
+/// Hamming distance.
+struct SparseMapLoss {
+  double gap = 1e-6;  ///< of the inner minimisation: the value is low by at most that
+};
+
+// --- Losses that look around the right answer, or draw others. Those need a whole answer.
+
+/// E - E(y^k), y^k being the right answer after k = `steps` steps of Gibbs sampling, each of T updates at
+/// random positions (Hinton 2002). The update is not the gradient of this value but an estimate of the
+/// likelihood's, biased by what k steps leave of the right answer. `persistent`: the steps go on from where
+/// the last update of this sequence ended (Tieleman 2008), in Operations::chains.
+struct ContrastiveDivergence {
+  Index steps = 1;
+  double beta = 1;
+  bool persistent = false;
+  std::uint64_t seed = 1;
+};
+
+/// -(1/beta) sum_t log p(y_t | the rest of y) (Besag 1975). Convex.
+struct PseudoLikelihoodLoss {
+  double beta = 1;
+};
+
+/// sum over y' that differ from y at one position of exp(beta (E - E(y')) / 2) (Sohl-Dickstein et al. 2011).
+/// Convex.
+struct MinimumProbabilityFlowLoss {
+  double beta = 1;
+};
+
+/// sum over the same y' of sigma(beta (E - E(y')))^2, sigma(x) = 1 / (1 + exp(-x)) (Hyvarinen 2007). Not
+/// convex.
+struct RatioMatchingLoss {
+  double beta = 1;
+};
+
+/// -(1/beta) log softmax over {y, y^1 ... y^M} of (-beta E(.) - log q(.)), at y, for M = `samples` answers
+/// drawn from `noise` q (Ma and Collins 2018). Convex for given samples.
+struct RankingNoiseLoss {
+  Index samples = 8;
+  double beta = 1;
+  LabelNoise noise = {};
+  std::uint64_t seed = 1;
+};
+
+using Loss =
+    std::variant<LikelihoodLoss, PerceptronLoss, EnergyLoss, HingeLoss, LogLoss, Lvq2Loss, MceLoss,
+                 SquareSquareLoss, SquareExponentialLoss, MeeLoss, StructuredHingeLoss, SlackHingeLoss,
+                 SoftmaxMarginLoss, RampLoss, DirectLoss, SparseMapLoss, ContrastiveDivergence,
+                 PseudoLikelihoodLoss, MinimumProbabilityFlowLoss, RatioMatchingLoss, RankingNoiseLoss>;
+
+/// `likelihood`, `perceptron`, `hinge` ...
+THALWEG_EXPORT std::string_view name(const Loss& loss);
+/// The loss of that name, with its defaults; `persistent-contrastive-divergence` is one, too.
+/// @throws OptionError with all names
+THALWEG_EXPORT Loss loss_named(std::string_view name);
+
+/// @throws OptionError with the field, its value and the constraint
+THALWEG_EXPORT void validate(const Loss& loss);
+
+/// The inverse temperature at which the loss sums over all answers; none where it does not.
+THALWEG_EXPORT std::optional<double> beta_of_sums(const Loss& loss);
+/// Whether the value has a continuous derivative, which is what the gradient is, so that L-BFGS may follow
+/// it.
+THALWEG_EXPORT bool is_smooth(const Loss& loss);
+/// Whether it is convex in the energies while the right answer is known.
+THALWEG_EXPORT bool is_convex(const Loss& loss);
+/// The operation of a structure that the loss asks for, for errors.
+THALWEG_EXPORT std::string_view operation_of(const Loss& loss);
+/// The task cost in it, or null.
+THALWEG_EXPORT const TaskCost* cost_of(const Loss& loss);
 
 }  // namespace thalweg

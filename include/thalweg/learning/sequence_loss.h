@@ -5,7 +5,7 @@
 
 #include "thalweg/core/export.h"
 #include "thalweg/features/dataset.h"
-#include "thalweg/learning/loss.h"
+#include "thalweg/learning/chain_operations.h"
 
 namespace thalweg {
 
