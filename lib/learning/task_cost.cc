@@ -23,7 +23,7 @@ void require_labels(const char* what, Index has, Index K) {
 template <class R>
 void check_price(double price, Index t, Index l) {
   if (price >= 0 && std::isfinite(static_cast<R>(price))) return;
-  throw InputError(entry(t, l), std::isfinite(price) ? "is " + std::to_string(price) : "is not finite",
+  throw InputError(entry(t, l), price < 0 ? "is " + std::to_string(price) : "is not finite",
                    "task costs are finite and >= 0");
 }
 

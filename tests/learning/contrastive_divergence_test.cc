@@ -93,6 +93,8 @@ double distance(const Vector& a, const Vector& b) {
   return std::sqrt(sum);
 }
 
+double length_of(const Vector& v) { return distance(v, Vector(v.size(), 0.0)); }
+
 // Cells of expectation below 5 are left out.
 double chi_square_excess(const Vector& p, const std::map<std::size_t, int>& seen, int draws) {
   double chi2 = 0, cells = 0;
@@ -145,36 +147,51 @@ TEST_CASE("contrastive divergence draws what its transition matrix says", "[lear
   }
 }
 
-TEST_CASE("the bias of CD-k falls by the second-largest eigenvalue a step", "[learning][losses][sampling]") {
-  Rng rng(402);
-  const auto p = random_problem<double>(rng, {4, 3});
-  const GibbsMatrix gibbs(p.owned.view(), 1);
-  const Vector pi = gibbs.stationary(1);
-  // Random-scan updates are reversible, so the second eigenvalue comes from powers of the symmetric form.
+namespace {
+
+// Random-scan updates are reversible, so it comes from powers of the symmetric form of the step.
+double second_eigenvalue(const GibbsMatrix& gibbs, const Vector& pi, Rng& rng) {
   Vector v(pi.size());
   for (double& x : v) x = rng.normal();
   double second = 0;
-  const auto norm = [](const Vector& x) { return distance(x, Vector(x.size(), 0.0)); };
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 150; ++i) {
     double along = 0;
     for (std::size_t a = 0; a < v.size(); ++a) along += v[a] * std::sqrt(pi[a]);
     for (std::size_t a = 0; a < v.size(); ++a) v[a] -= along * std::sqrt(pi[a]);
-    const double before = norm(v);
+    const double before = length_of(v);
     for (std::size_t a = 0; a < v.size(); ++a) v[a] *= std::sqrt(pi[a]) / before;
     v = gibbs.step(v);
     for (std::size_t a = 0; a < v.size(); ++a) v[a] /= std::sqrt(pi[a]);
-    second = norm(v);
+    second = length_of(v);
   }
-  const Vector likelihood = expected_update(p, gibbs, pi);
-  Vector q = gibbs.after(p.y, 1);
-  double last = distance(expected_update(p, gibbs, q), likelihood);
-  CHECK(last > 0.05);  // a real bias
-  for (Index k = 2; k <= 14; ++k) {
-    q = gibbs.step(q);
-    const double bias = distance(expected_update(p, gibbs, q), likelihood);
-    CHECK(bias < last);
-    if (k >= 10) CHECK(bias / last == Approx(second).epsilon(0.01));
-    last = bias;
+  return second;
+}
+
+}  // namespace
+
+TEST_CASE("the bias of CD-k falls by the second-largest eigenvalue a step", "[learning][losses][sampling]") {
+  struct Model {
+    std::uint64_t seed;
+    Index T, K, from, to;  // steps at which the ratio is looked at
+  };
+  // In the last one the answer has little of that eigenvector, and others take longer to die out.
+  for (const Model& m : {Model{404, 3, 4, 10, 16}, Model{405, 3, 4, 10, 16}, Model{402, 4, 3, 35, 40}}) {
+    Rng rng(m.seed);
+    const auto p = random_problem<double>(rng, {m.T, m.K});
+    const GibbsMatrix gibbs(p.owned.view(), 1);
+    const Vector pi = gibbs.stationary(1), likelihood = expected_update(p, gibbs, pi);
+    const double second = second_eigenvalue(gibbs, pi, rng);
+    Vector q = gibbs.after(p.y, 1);
+    double last = distance(expected_update(p, gibbs, q), likelihood);
+    CHECK(last > 0.05 * length_of(likelihood));  // a real bias
+    for (Index k = 2; k <= m.to; ++k) {
+      q = gibbs.step(q);
+      const double bias = distance(expected_update(p, gibbs, q), likelihood);
+      INFO("seed " << m.seed << ", k " << k << ", ratio " << bias / last);
+      CHECK(bias < last);
+      if (k >= m.from) CHECK(std::abs(bias / last - second) < 2e-3);
+      last = bias;
+    }
   }
 }
 
