@@ -1,6 +1,7 @@
-// The chain layer on a padded batch, beside the textbook's loops over the same sequences. The counter `token`
-// is time per position that counts. Everything is warm, as in training; the layer's time holds its checks of
-// the input and the copying of transitions, the textbook's the copying of scores in and gradients out.
+// The chain layer on a padded batch, beside the textbook's loops over the same sequences, and under every
+// loss with its default options. The counter `token` is time per position that counts. Everything is warm, as
+// in training; the layer's time holds its checks of the input and the copying of transitions, the textbook's
+// the copying of scores in and gradients out.
 
 #include <benchmark/benchmark.h>
 
@@ -66,9 +67,8 @@ struct Layer {
   Layer(Index K, int threads)
       : problem(K), layer(threads), d_emissions(problem.emissions.size()), d_transitions(K * K) {}
 
-  double gradient() {
-    layer.value_and_gradient(thalweg::LikelihoodLoss{}, problem.batch(), {problem.labels}, values,
-                             {d_emissions, d_transitions});
+  double gradient(const thalweg::Loss& loss = thalweg::LikelihoodLoss{}) {
+    layer.value_and_gradient(loss, problem.batch(), {problem.labels}, values, {d_emissions, d_transitions});
     return sum(values);
   }
   double decode() {
@@ -81,6 +81,12 @@ template <class R>
 void layer_gradient(benchmark::State& state, int threads) {
   Layer<R> l(state.range(0), threads);
   measure(state, l.problem.tokens(), [&] { return l.gradient(); });
+}
+
+void layer_loss(benchmark::State& state, const std::string& name) {
+  Layer<float> l(state.range(0), 1);
+  const thalweg::Loss loss = thalweg::loss_named(name);
+  measure(state, l.problem.tokens(), [&] { return l.gradient(loss); });
 }
 
 template <class R>
@@ -176,6 +182,14 @@ void add(const std::string& name, void (*run)(benchmark::State&, int), int threa
   benchmark::RegisterBenchmark(name.c_str(), run, threads)->Arg(9)->Arg(22)->Arg(45)->UseRealTime();
 }
 
+void add_loss(std::string_view name) {
+  benchmark::RegisterBenchmark(("loss<" + std::string(name) + ">").c_str(), layer_loss, std::string(name))
+      ->Arg(9)
+      ->Arg(22)
+      ->Arg(45)
+      ->UseRealTime();
+}
+
 void add(const std::string& name, void (*run)(benchmark::State&)) {
   benchmark::RegisterBenchmark(name.c_str(), run)->Arg(9)->Arg(22)->Arg(45)->UseRealTime();
 }
@@ -191,6 +205,9 @@ int main(int argc, char** argv) {
   add("decode<float 2 threads>", layer_decode<float>, 2);
   add("decode<double>", layer_decode<double>, 1);
   add("decode<textbook>", textbook_decode);
+  for (std::string_view name : thalweg::loss_names()) {
+    if (name != "persistent-contrastive-divergence") add_loss(name);  // a batch keeps no labellings
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("instructions", thalweg::name(thalweg::active_isa()));

@@ -78,11 +78,21 @@ std::pair<std::string_view, std::string_view> take_line(std::string_view& text) 
 // Hashes tell people nothing.
 bool is_hash(std::string_view name) { return name.find(' ') != name.npos || name == "features"; }
 
+// 0 where it has none.
+double beta_in(const Loss& loss) {
+  return std::visit(
+      [](const auto& one) {
+        if constexpr (requires { one.beta; }) return one.beta;
+        return 0.0;
+      },
+      loss);
+}
+
 }  // namespace
 
 std::string fingerprint(const Model& model, const Dataset& data, const DevelopmentSet* development,
                         const TrainOptions& o) {
-  const auto* const likelihood = std::get_if<LikelihoodLoss>(&o.loss);
+  const TaskCost* const cost = cost_of(o.loss);
   std::string text;
   const auto add = [&](const char* name, const auto& value) { text += fmt::format("{}\t{}\n", name, value); };
   add("training data", Hash().add(data).text());
@@ -90,7 +100,8 @@ std::string fingerprint(const Model& model, const Dataset& data, const Developme
   add("first weights", Hash().add(model.weights).text());
   add("development set", development_hash(development));
   add("loss", name(o.loss));
-  add("beta", likelihood ? likelihood->beta : 0);
+  add("beta", beta_in(o.loss));
+  if (cost) add("cost", name(*cost));
   add("solver", name(o.solver));
   add("c2", o.c2), add("c1", o.c1), add("gap", o.gap);
   add("iterations", o.iterations), add("aggressiveness", o.aggressiveness);

@@ -1,7 +1,6 @@
 #include "thalweg/learning/loss.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 #include <type_traits>
@@ -95,17 +94,24 @@ std::string_view name(const Loss& loss) {
   return cd && cd->persistent ? kPersistent : kTable[loss.index()].name;
 }
 
+std::vector<std::string_view> loss_names() {
+  std::vector<std::string_view> names;
+  for (const Row& row : kTable) names.push_back(row.name);
+  names.push_back(kPersistent);
+  return names;
+}
+
 Loss loss_named(std::string_view name) {
   if (name == kPersistent) return ContrastiveDivergence{.persistent = true};
   const auto* row =
       std::find_if(std::begin(kTable), std::end(kTable), [&](auto& r) { return r.name == name; });
-  if (row != std::end(kTable))
+  if (row != std::end(kTable)) {
     return default_loss(static_cast<std::size_t>(row - kTable),
                         std::make_index_sequence<std::variant_size_v<Loss>>{});
+  }
   std::string known;
-  for (const Row& r : kTable) known += std::string(r.name) + ", ";
-  throw OptionError("loss", "there is none called " + std::string(name),
-                    "take one of " + known + std::string(kPersistent));
+  for (std::string_view one : loss_names()) known += (known.empty() ? "" : ", ") + std::string(one);
+  throw OptionError("loss", "there is none called " + std::string(name), "take one of " + known);
 }
 
 void validate(const Loss& loss) {

@@ -362,6 +362,8 @@ TEST_CASE("losses are found by their names", "[learning][losses]") {
     kinds = std::max(kinds, loss.index() + 1);
   }
   CHECK(kinds == std::variant_size_v<Loss>);
+  CHECK(loss_names().size() == kinds + 1);
+  for (std::string_view one : loss_names()) CHECK(name(loss_named(one)) == one);
   CHECK(std::get<ContrastiveDivergence>(loss_named("persistent-contrastive-divergence")).persistent);
   CHECK(name(loss_named("persistent-contrastive-divergence")) == "persistent-contrastive-divergence");
   CHECK_THAT(message_of<OptionError>([] { loss_named("hing"); }), ContainsSubstring("square-exponential"));

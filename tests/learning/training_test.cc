@@ -405,6 +405,10 @@ TEST_CASE("options that mean nothing are named", "[learning]") {
   fails({.threads = 0}, "threads");
   fails({.loss = LikelihoodLoss{0}}, "beta");
   fails({.loss = PerceptronLoss{}, .solver = Solver::Lbfgs}, "solver");
+  fails({.loss = HingeLoss{0}}, "margin");
+  fails({.loss = HingeLoss{}}, "loss");
+  fails({.loss = HingeLoss{}, .solver = Solver::Lbfgs}, "solver");
+  fails({.loss = MeeLoss{}, .solver = Solver::ExponentiatedGradient}, "solver");
   fails({.loss = PerceptronLoss{}, .c1 = 1}, "c1");
   fails({.solver = Solver::Averaged}, "solver");
   fails({.solver = Solver::PassiveAggressive}, "solver");
@@ -412,6 +416,22 @@ TEST_CASE("options that mean nothing are named", "[learning]") {
   fails({.gap = -1}, "gap");
   fails({.solver = Solver::ExponentiatedGradient, .c2 = 0}, "solver");
   fails({.solver = Solver::ExponentiatedGradient, .c1 = 1}, "solver");
+}
+
+TEST_CASE("every smooth loss trains a tagger", "[learning][losses]") {
+  const Corpus corpus = small_corpus(5, 40);
+  for (std::string_view one : loss_names()) {
+    const Loss loss = loss_named(one);
+    if (!is_smooth(loss)) continue;
+    INFO(one);
+    const Tagger tagger(train(corpus, {.loss = loss, .c2 = 0.1, .iterations = 60}, kTemplates));
+    Index right = 0, all = 0;
+    for (Index n = 0; n < corpus.size(); ++n) {
+      const auto tags = tagger.tag(corpus[n]);
+      for (Index t = 0; t < corpus[n].size(); ++t) right += tags[t] == corpus[n].cell(t, 1), ++all;
+    }
+    CHECK(static_cast<double>(right) / static_cast<double>(all) > 0.85);
+  }
 }
 
 TEST_CASE("nothing to learn is an error that says so", "[learning]") {

@@ -5,15 +5,18 @@
 ///     double value = evaluate(loss, OpenProblem<S>{structure, right}, gradient, on);
 ///
 /// `on` is the structure's operations with their scratch space, for chains learning/chain_operations.h. Each
-/// loss is written once, in learning/{margin,probabilistic,local}_losses.h, against the operations by name.
+/// loss is written once, in learning/{probabilistic,margin,structured,local,drawn}_losses.h, against the
+/// operations by name.
 #pragma once
 
 #include "thalweg/core/export.h"
+#include "thalweg/learning/drawn_losses.h"
 #include "thalweg/learning/local_losses.h"
 #include "thalweg/learning/loss.h"
 #include "thalweg/learning/margin_losses.h"
 #include "thalweg/learning/probabilistic_losses.h"
 #include "thalweg/learning/problem.h"
+#include "thalweg/learning/structured_losses.h"
 
 namespace thalweg {
 namespace detail {

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "thalweg/core/export.h"
 #include "thalweg/learning/label_noise.h"
@@ -166,7 +167,9 @@ using Loss =
 
 /// `likelihood`, `perceptron`, `hinge` ...
 THALWEG_EXPORT std::string_view name(const Loss& loss);
-/// The loss of that name, with its defaults; `persistent-contrastive-divergence` is one, too.
+/// All of them, `persistent-contrastive-divergence` among them.
+THALWEG_EXPORT std::vector<std::string_view> loss_names();
+/// The loss of that name, with its defaults.
 /// @throws OptionError with all names
 THALWEG_EXPORT Loss loss_named(std::string_view name);
 
