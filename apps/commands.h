@@ -20,6 +20,7 @@ void check_format(const Tagger& tagger, Format format);
 /// @throws InputError
 void check_columns(const CorpusReader& reader, const Tagger& tagger, Format format);
 
+void add_compare(CLI::App& program);
 void add_completion(CLI::App& program);
 void add_dump(CLI::App& program);
 void add_evaluate(CLI::App& program);

@@ -1,5 +1,8 @@
 #include "thalweg/pipeline/train.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -8,6 +11,7 @@
 
 #include "checkpoints.h"
 #include "commands.h"
+#include "loss_options.h"
 #include "model_choice.h"
 #include "terminal.h"
 #include "thalweg/core/error.h"
@@ -25,10 +29,10 @@ struct Options {
   bool skip_illegal = false, partial = false, instance_weights = false;
   std::vector<std::string> tune;
   std::vector<double> tune_range;
-  std::string loss = "likelihood";
+  LossOptions loss;
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
-  double beta = 1, gap = 1e-5, aggressiveness = 1, rate = 0;
+  double gap = 1e-5, aggressiveness = 1, rate = 0;
   Index iterations = 0, batch = 64, min_count = 1, patience = 20, memory = 6, order = 1, folds = 0;
   double checkpoint_every = 60;
   bool all_features = false, json = false, resume = false;
@@ -66,11 +70,7 @@ ConstraintOptions constraint_options(const Options& o) {
 
 TrainOptions train_options(const Options& o, double sentences) {
   TrainOptions t;
-  if (o.loss == "perceptron") {
-    t.loss = PerceptronLoss{};
-  } else {
-    t.loss = LikelihoodLoss{o.beta};
-  }
+  t.loss = make_loss(o.loss, o.seed);
   t.solver = o.solver;
   t.c1 = o.c1.value_or(0);
   t.c2 = o.c2.value_or(o.c1 && !o.lambda ? 0 : 1);
@@ -161,7 +161,7 @@ void train_and_save(const Options& o, Examples& examples, const DevelopmentSet* 
   const std::optional<TrainState> from = take_up(o, checkpoints);
   if (from) options.resume = &*from;
 
-  TrainingLog log(o.json, o.loss == "perceptron");
+  TrainingLog log(o.json, o.loss.loss == "perceptron");
   const Interruption interruption;
   bool kept = false;
   TrainSummary summary =
@@ -296,11 +296,12 @@ void add_train(CLI::App& program) {
       "FILE with a label and its weight W > 0 a line; 1 for others. The model's odds of the label at "
       "a token are W times what the data tell (logit adjustment, Menon et al. 2021): W > 1 buys "
       "recall for precision. To weigh spans, weigh B- labels alone. With --encode, of encoded labels");
-  app->add_option("--loss", o->loss,
-                  "likelihood (a conditional random field, Lafferty et al. 2001) or perceptron "
-                  "(averaged, Collins 2002)")
-      ->check(CLI::IsMember({"likelihood", "perceptron"}))
-      ->option_text("likelihood|perceptron [likelihood]");
+  app->add_option("--loss", o->loss.loss,
+                  fmt::format("likelihood (a conditional random field, Lafferty et al. 2001), perceptron "
+                              "(averaged, Collins 2002), or another of: {}",
+                              fmt::join(loss_names(), ", ")))
+      ->option_text("NAME [likelihood]");
+  add_loss_options(*app, o->loss);
   app->add_option(
          "--solver", o->solver,
          "auto; eg (online exponentiated gradient, Collins et al. 2008: few passes, a certified gap; c2 > 0 "
@@ -335,7 +336,6 @@ void add_train(CLI::App& program) {
       ->expected(2)
       ->check(CLI::PositiveNumber)
       ->option_text("LOWEST,HIGHEST");
-  app->add_option("--beta", o->beta, "Inverse temperature of the likelihood, > 0")->capture_default_str();
   app->add_option("--gap", o->gap,
                   "For eg: stop when the objective is certified to be within this share of its optimum, >= 0")
       ->capture_default_str();

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "chart.h"
+#include "../apps/chart.h"
 #include "textbook.h"
 #include "thalweg/core/random.h"
 #include "thalweg/inference/min_sum.h"

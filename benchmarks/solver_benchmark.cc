@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "chart.h"
+#include "../apps/chart.h"
 #include "synthetic.h"
 #include "thalweg/evaluation/score.h"
 #include "thalweg/io/atomic_file.h"

@@ -116,13 +116,42 @@ OnlineState online_state(const ArrayFile& file) {
 
 // --- minibatches
 
-void add(ArrayFileWriter& writer, const MinibatchState& s) {
+// Markov chains one after another.
+struct FlatChains {
+  std::vector<Label> labels;
+  std::vector<Index> lengths;
+  explicit FlatChains(const PersistentChains& chains) {
+    for (const auto& y : chains) {
+      labels.insert(labels.end(), y.begin(), y.end());
+      lengths.push_back(std::ssize(y));
+    }
+  }
+};
+
+PersistentChains chains(const ArrayFile& file) {
+  const auto labels = file.array<Label>("minibatch/chains");
+  PersistentChains chains;
+  std::size_t at = 0;
+  for (const Index length : file.array<Index>("minibatch/lengths")) {
+    if (length < 0 || static_cast<std::size_t>(length) > labels.size() - at)
+      throw ModelError("minibatch/lengths", "they are longer than what they measure", "");
+    const auto y = labels.subspan(at, static_cast<std::size_t>(length));
+    chains.emplace_back(y.begin(), y.end());
+    at += y.size();
+  }
+  return chains;
+}
+
+void add(ArrayFileWriter& writer, const MinibatchState& s, const FlatChains& flat) {
   writer.add("minibatch/weights", s.weights);
   writer.add("minibatch/order", s.order);
   writer.add("minibatch/rng", s.rng);
   writer.add("minibatch/mean", s.steps.mean);
   writer.add("minibatch/squares", s.steps.squares);
   writer.add("minibatch/steps", std::span(&s.steps.steps, 1));
+  writer.add("minibatch/round", std::span(&s.round, 1));
+  writer.add("minibatch/chains", flat.labels);
+  writer.add("minibatch/lengths", flat.lengths);
 }
 
 MinibatchState minibatch_state(const ArrayFile& file) {
@@ -133,6 +162,8 @@ MinibatchState minibatch_state(const ArrayFile& file) {
   s.steps.mean = copied<double>(file, "minibatch/mean");
   s.steps.squares = copied<double>(file, "minibatch/squares");
   s.steps.steps = file.array<Index>("minibatch/steps", {1})[0];
+  s.round = file.array<std::uint64_t>("minibatch/round", {1})[0];
+  s.persistent = chains(file);
   return s;
 }
 
@@ -181,7 +212,9 @@ void save_checkpoint(const TrainState& s, const std::string& path) {
   if (lbfgs) add(writer, *lbfgs, numbers);
   if (const auto* dual = std::get_if<ExponentiatedGradientState>(&s.learner)) add(writer, *dual);
   if (const auto* online = std::get_if<OnlineState>(&s.learner)) add(writer, *online);
-  if (const auto* batches = std::get_if<MinibatchState>(&s.learner)) add(writer, *batches);
+  const auto* const batches = std::get_if<MinibatchState>(&s.learner);
+  const FlatChains flat(batches ? batches->persistent : PersistentChains{});
+  if (batches) add(writer, *batches, flat);
   writer.write(path);
 }
 

@@ -78,30 +78,41 @@ std::pair<std::string_view, std::string_view> take_line(std::string_view& text) 
 // Hashes tell people nothing.
 bool is_hash(std::string_view name) { return name.find(' ') != name.npos || name == "features"; }
 
-// 0 where it has none.
-double beta_in(const Loss& loss) {
-  return std::visit(
-      [](const auto& one) {
-        if constexpr (requires { one.beta; }) return one.beta;
-        return 0.0;
+// The numbers in a loss, by name.
+std::string options_of(const Loss& loss) {
+  std::string text;
+  std::visit(
+      [&](const auto& one) {
+        const auto add = [&](const char* name, auto value) { text += fmt::format(" {} {}", name, value); };
+        if constexpr (requires { one.beta; }) add("beta", one.beta);
+        if constexpr (requires { one.margin; }) add("margin", one.margin);
+        if constexpr (requires { one.ceiling; }) add("ceiling", one.ceiling);
+        if constexpr (requires { one.gamma; }) add("gamma", one.gamma);
+        if constexpr (requires { one.epsilon; }) add("epsilon", one.epsilon);
+        if constexpr (requires { one.gap; }) add("gap", one.gap);
+        if constexpr (requires { one.steps; }) add("steps", one.steps);
+        if constexpr (requires { one.samples; }) add("samples", one.samples);
+        if constexpr (requires { one.seed; }) add("seed", one.seed);
+        if constexpr (requires { one.offset; }) {
+          if (one.offset) add("offset", *one.offset);
+        }
+        if constexpr (requires { one.cost; }) add("cost", name(one.cost));
       },
       loss);
+  return text;
 }
 
 }  // namespace
 
 std::string fingerprint(const Model& model, const Dataset& data, const DevelopmentSet* development,
                         const TrainOptions& o) {
-  const TaskCost* const cost = cost_of(o.loss);
   std::string text;
   const auto add = [&](const char* name, const auto& value) { text += fmt::format("{}\t{}\n", name, value); };
   add("training data", Hash().add(data).text());
   add("features", features_hash(model));
   add("first weights", Hash().add(model.weights).text());
   add("development set", development_hash(development));
-  add("loss", name(o.loss));
-  add("beta", beta_in(o.loss));
-  if (cost) add("cost", name(*cost));
+  add("loss", std::string(name(o.loss)) + options_of(o.loss));
   add("solver", name(o.solver));
   add("c2", o.c2), add("c1", o.c1), add("gap", o.gap);
   add("iterations", o.iterations), add("aggressiveness", o.aggressiveness);

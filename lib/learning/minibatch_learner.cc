@@ -35,8 +35,12 @@ MinibatchLearner::MinibatchLearner(const Model& model, const Dataset& data, cons
   const auto* const likelihood = std::get_if<LikelihoodLoss>(&loss);
   chain_.raise(class_handicaps(data, likelihood ? likelihood->beta : 1));
   std::iota(order_.begin(), order_.end(), Index{0});
-  for (Seat& seat : seats_)
+  const auto* const divergence = std::get_if<ContrastiveDivergence>(&loss);
+  if (divergence && divergence->persistent) persistent_.resize(order_.size());
+  for (Seat& seat : seats_) {
     seat.scratch.operations.couplings = chain_.shares_pairwise() ? &couplings_ : &seat.couplings;
+    seat.scratch.operations.persistent = persistent_.empty() ? nullptr : &persistent_;
+  }
 }
 
 double MinibatchLearner::pass() {
@@ -45,6 +49,7 @@ double MinibatchLearner::pass() {
   const std::span<const Index> order(order_);
   for (std::size_t at = 0; at < order.size(); at += seats_.size())
     total += step(order.subspan(at, std::min(seats_.size(), order.size() - at)));
+  ++round_;
   return total;
 }
 
@@ -53,6 +58,7 @@ void MinibatchLearner::evaluate(Index n, Seat& seat) {
   const Chain<float> chain = chains[0];
   if (!chain_.shares_pairwise())
     prepare(loss_, chains.pairwise, chain_.labels(), seat.couplings, chain_.histories());
+  seat.scratch.operations.round = round_;
   const ChainParts<float> gradient{seat.unary.resize(chain.length(), chain.labels()),
                                    seat.pairwise.resize(chains.pairwise.rows, chains.pairwise.columns),
                                    chain.which};
@@ -86,13 +92,25 @@ double MinibatchLearner::step(std::span<const Index> batch) {
   return total;
 }
 
-MinibatchState MinibatchLearner::state() const { return {weights_, order_, rng_.state(), steps_.state()}; }
+MinibatchState MinibatchLearner::state() const {
+  return {weights_, order_, rng_.state(), steps_.state(), round_, persistent_};
+}
 
 void MinibatchLearner::restore(const MinibatchState& state) {
   require_size("state.weights", state.weights.size(), static_cast<Index>(weights_.size()));
   require_order(state.order, data_.size());
+  require_size("state.persistent", state.persistent.size(), static_cast<Index>(persistent_.size()));
+  const auto K = static_cast<Label>(chain_.labels());
+  for (std::size_t n = 0; n < state.persistent.size(); ++n) {
+    const auto& y = state.persistent[n];
+    if (!y.empty()) require_size("state.persistent", y.size(), data_.sequences[n + 1] - data_.sequences[n]);
+    if (std::any_of(y.begin(), y.end(), [&](Label l) { return l >= K; }))
+      throw InputError("state.persistent", "it has a label that the model lacks",
+                       "go on from a state as it was taken");
+  }
   steps_.restore(state.steps);
   weights_ = state.weights, order_ = state.order, rng_ = Rng::restored(state.rng);
+  round_ = state.round, persistent_ = state.persistent;
 }
 
 }  // namespace thalweg

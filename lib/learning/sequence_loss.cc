@@ -1,5 +1,7 @@
 #include "thalweg/learning/sequence_loss.h"
 
+#include "thalweg/learning/evaluate.h"
+
 namespace thalweg {
 
 double evaluate_sequence(const Loss& loss, const Dataset& data, Index n, const Chain<float>& chain,

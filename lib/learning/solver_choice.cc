@@ -65,11 +65,7 @@ Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions
              likelihood = std::holds_alternative<LikelihoodLoss>(o.loss);
   if (o.solver == Solver::Auto) {
     if (perceptron) return Solver::Averaged;
-    if (!likelihood && !is_smooth(o.loss))
-      throw OptionError(
-          "loss",
-          std::string(name(o.loss)) + " has no solver here: its value has kinks, or its gradient is drawn",
-          "use perceptron, likelihood or another smooth loss");
+    if (!is_smooth(o.loss)) return Solver::Adagrad;
     return likelihood && has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
   }
   const bool online = o.solver == Solver::Averaged || o.solver == Solver::PassiveAggressive;
@@ -84,7 +80,7 @@ Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions
   if (o.solver == Solver::Lbfgs && !is_smooth(o.loss)) {
     throw OptionError("solver",
                       "lbfgs needs a smooth loss and that of " + std::string(name(o.loss)) + " is none",
-                      "use perceptron, likelihood or another smooth loss");
+                      "use adagrad or adam");
   }
   if (o.solver == Solver::ExponentiatedGradient && model.pairs.features() > 0) {
     throw OptionError("solver", "eg does not offer transitions that depend on the input", "use lbfgs");

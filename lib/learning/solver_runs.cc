@@ -104,7 +104,7 @@ class DualClimb {
 
 void Run::report(TrainProgress& progress, std::span<const double> weights,
                  const std::function<void(TrainState&)>& keep) const {
-  progress.seconds = clock.seconds();
+  progress.seconds = clock.seconds(), progress.weights = weights;
   if (!watch.look(weights, progress)) summary.stopped = "nothing better on the development set";
   progress.state = [&] { return state(keep); };
   if (callback && !callback(progress)) summary.stopped = "asked to";

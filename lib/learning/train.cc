@@ -6,6 +6,7 @@
 #include "learning/development_watch.h"
 #include "learning/fingerprint.h"
 #include "learning/forecast.h"
+#include "learning/named_labels.h"
 #include "learning/solver_choice.h"
 #include "learning/solver_runs.h"
 #include "learning/warm_start.h"
@@ -64,6 +65,29 @@ void choose_features(Model& model, const Dataset& data, const TrainOptions& opti
   }
 }
 
+// The loss with what it takes from the labels and the data.
+Loss completed(Loss loss, const Model& model, const Dataset& data) {
+  const Index K = static_cast<Index>(model.labels.size());
+  std::visit(
+      [&](auto& one) {
+        if constexpr (requires { one.cost; }) {
+          auto* const spans = std::get_if<SpanCost>(&one.cost);
+          if (spans && spans->inside.empty()) *spans = span_cost(names_of(model.labels));
+        }
+        if constexpr (requires { one.noise; }) {
+          if (one.noise.first.empty()) one.noise = label_noise(data, K);
+        }
+      },
+      loss);
+  return loss;
+}
+
+void warm_up(Model& model, const Dataset& data, const TrainOptions& options) {
+  OnlineLearner learner(model, data, {.seed = options.seed});
+  for (Index pass = 0; pass < TrainOptions::kFirstPasses; ++pass) learner.pass();
+  model.weights = learner.average();
+}
+
 // Auto may have gone on from the dual.
 Solver solver_of(const TrainState& from, const TrainSummary& summary) {
   const bool lbfgs = std::holds_alternative<LbfgsState>(from.learner);
@@ -92,13 +116,16 @@ void take_up(const TrainState& from, const std::string& now, DevelopmentWatch& w
 }  // namespace
 
 TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet* development,
-                         const TrainOptions& options, const TrainCallback& callback) {
-  validate(options);
+                         const TrainOptions& given, const TrainCallback& callback) {
+  validate(given);
   TrainSummary summary;
   Clock clock;
   check_labels(model, data);
   check_weights(model, data);
+  TrainOptions options = given;
+  options.loss = completed(given.loss, model, data);
   choose_features(model, data, options);
+  if (!is_convex(options.loss) && !options.init) warm_up(model, data, options);
   summary.requested = options.solver, summary.used = choose_solver(model, data, options);
   DevelopmentWatch watch(model, development, options);
   const std::string now = fingerprint(model, data, development, options);

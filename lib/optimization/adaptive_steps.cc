@@ -37,24 +37,23 @@ AdaptiveSteps::AdaptiveSteps(Index dimension, const AdaptiveOptions& o) : option
 void AdaptiveSteps::step(std::span<double> x, std::span<const double> gradient, double l2, double l1,
                          int threads) {
   const double t = static_cast<double>(++state_.steps);
-  const auto regularised = [&](double moved, double rate) {
-    return shrink(moved, rate * l1) / (1 + 2 * rate * l2);
-  };
   const auto adagrad = [&](Index i) {
-    const double g = gradient[i];
+    const double g = gradient[i] + 2 * l2 * x[i];
+    if (g == 0 && state_.squares[i] == 0) return;
     state_.squares[i] += g * g;
     const double rate = options_.rate / (std::sqrt(state_.squares[i]) + options_.epsilon);
-    x[i] = regularised(x[i] - rate * g, rate);
+    x[i] = shrink(x[i] - rate * g, rate * l1);
   };
   const double a = options_.mean_decay, b = options_.square_decay;
   const double mean_scale = 1 / (1 - std::pow(a, t)), square_scale = 1 / (1 - std::pow(b, t));
   const double slower = options_.rate / std::sqrt(1 + (t - 1) / options_.halving);
   const auto adam = [&](Index i) {
-    const double g = gradient[i];
+    const double g = gradient[i] + 2 * l2 * x[i];
+    if (g == 0 && state_.squares[i] == 0) return;
     state_.mean[i] = a * state_.mean[i] + (1 - a) * g;
     state_.squares[i] = b * state_.squares[i] + (1 - b) * g * g;
     const double rate = slower / (std::sqrt(state_.squares[i] * square_scale) + options_.epsilon);
-    x[i] = regularised(x[i] - rate * mean_scale * state_.mean[i], rate);
+    x[i] = shrink(x[i] - rate * mean_scale * state_.mean[i], rate * l1);
   };
   parallel_chunks(static_cast<Index>(x.size()), kChunk, threads, [&](Index begin, Index end, int) {
     if (options_.method == AdaptiveMethod::Adagrad) {

@@ -46,14 +46,27 @@ TEST_CASE("the first two steps are those of the papers", "[optimization][adaptiv
   CHECK(x[0] == Approx(0.9 - 0.1 / std::sqrt(2.0) * mean / std::sqrt(square)));
 }
 
-TEST_CASE("regularisers are minimised exactly along a step", "[optimization][adaptive]") {
-  // With rate r = .5 / 2: shrink(1 - r * 2, r * l1) / (1 + 2 r l2).
+TEST_CASE("l2 is part of the gradient, l1 is minimised exactly along a step", "[optimization][adaptive]") {
+  // g = 2 + 2 * .4 * 1; the rate is .5 / g.
   std::vector<double> x{1, 1};
   AdaptiveSteps steps(2, {.rate = 0.5, .epsilon = 1e-12});
   steps.step(x, std::vector<double>{2, 2}, 0.4, 0.6);
-  CHECK(x[0] == Approx((0.5 - 0.25 * 0.6) / (1 + 2 * 0.25 * 0.4)));
+  CHECK(x[0] == Approx(1 - 0.5 - 0.5 / 2.8 * 0.6));
   steps.step(x, std::vector<double>{2, 2}, 0, 100);
   CHECK(x[0] == 0);
+}
+
+TEST_CASE("a coordinate that nothing was said of stays", "[optimization][adaptive]") {
+  for (const AdaptiveMethod method : {AdaptiveMethod::Adagrad, AdaptiveMethod::Adam}) {
+    std::vector<double> x{1, 1};
+    AdaptiveSteps steps(2, {.method = method, .rate = 0.01});
+    for (int i = 0; i < 5; ++i) steps.step(x, std::vector<double>{1, 0}, 0, 0.1);
+    CHECK(x[0] < 1);
+    CHECK(x[1] == 1);
+    // A little regularisation moves what a rare feature weighs by no more than the rate at first.
+    steps.step(x, std::vector<double>{1, 0}, 1e-9);
+    CHECK(x[1] >= 0.9);
+  }
 }
 
 TEST_CASE("both methods reach the optimum, with exact zeros under l1", "[optimization][adaptive]") {

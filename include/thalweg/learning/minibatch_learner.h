@@ -39,6 +39,8 @@ struct MinibatchState {
   std::vector<Index> order;     ///< [N] of the last pass, which the next one shuffles
   std::array<std::uint64_t, 4> rng{};
   AdaptiveState steps;
+  std::uint64_t round = 0;      ///< passes so far, for losses that draw
+  PersistentChains persistent;  ///< [N] or empty
 };
 
 /// Sequences of a batch are evaluated in parallel, each into tables of its own, and pulled back in the order
@@ -84,6 +86,8 @@ class THALWEG_EXPORT MinibatchLearner {
   AdaptiveSteps steps_;
   Couplings<float> couplings_;
   std::vector<Seat> seats_;  // [batch]
+  std::uint64_t round_ = 0;
+  PersistentChains persistent_;
 };
 
 }  // namespace thalweg

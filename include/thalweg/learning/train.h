@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "thalweg/core/export.h"
@@ -35,7 +36,10 @@ enum class Solver {
 };
 
 struct TrainOptions {
+  /// One that is not convex starts from kFirstPasses of the averaged perceptron where there is no `init`: at
+  /// weights of 0 it may be flat.
   Loss loss = LikelihoodLoss{};
+  static constexpr Index kFirstPasses = 5;
   Solver solver = Solver::Auto;
   /// Weight of |w|^2, >= 0. 1 suits a few thousand sentences; less data or better features want 0.1 to 10.
   double c2 = 1;
@@ -106,6 +110,7 @@ struct TrainProgress {
   double remaining = -1;                         ///< estimate, seconds; negative: none yet
   Index active = 0;                              ///< weights that are not 0
   double dev_f1 = -1, dev_accuracy = -1;         ///< percent; negative without a development set
+  std::span<const double> weights{};  ///< [D] as they are now; valid within the callback
   /// A copy of all that the iterations to come depend on, for TrainOptions::resume; to be called within the
   /// callback.
   std::function<TrainState()> state;

@@ -3,15 +3,16 @@
 ///
 ///     f(x) + l2 |x|^2 + l1 |x|_1
 ///
-/// of which only a noisy gradient g of f is known. Each coordinate moves by its own rate r_i, and then the
-/// regularisers are minimised exactly along it (Duchi and Singer 2009), so that l1 gives exact zeros:
+/// of which only a noisy gradient of f is known. With g = that + 2 l2 x, each coordinate moves by its own
+/// rate r_i, and then |x|_1 is minimised exactly along it (Duchi and Singer 2009), which gives exact zeros:
 ///
-///     x_i <- shrink(x_i - r_i d_i, r_i l1) / (1 + 2 r_i l2)
+///     x_i <- shrink(x_i - r_i d_i, r_i l1)
 ///
-/// Adagrad (Duchi, Hazan and Singer 2011): d = g, r_i = rate / (sqrt(sum of g_i^2 so far) + epsilon).
-/// Adam (Kingma and Ba 2015): d = running mean of g, r_i = rate / (sqrt(running mean of g_i^2) + epsilon),
-/// both corrected for their start at 0; its rate falls with the square root of the step number, without which
-/// it need not converge (their section 4).
+/// Minimised exactly, |x|^2 would take a rare coordinate, whose rate is large, to 0 between two sights of it.
+/// One whose g was always 0 stays. Adagrad (Duchi, Hazan and Singer 2011): d = g, r_i = rate / (sqrt(sum of
+/// g_i^2 so far) + epsilon). Adam (Kingma and Ba 2015): d = running mean of g, r_i = rate / (sqrt(running
+/// mean of g_i^2) + epsilon), both corrected for their start at 0; its rate falls with the square root of the
+/// step number, without which it need not converge (their section 4).
 ///
 ///     AdaptiveSteps steps(x.size(), {.method = AdaptiveMethod::Adam, .rate = 0.01});
 ///     for (const Batch& batch : batches) steps.step(x, gradient_of(batch, x), l2, l1);
