@@ -36,6 +36,7 @@ Histories::Histories(Index labels, std::span<const Context> contexts) : labels_(
   std::vector<std::uint32_t> order(all);
   std::iota(order.begin(), order.end(), 0u);
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return length[a] < length[b]; });
+  reach_ = order.empty() ? 1 : static_cast<Index>(length[order.back()]);
   next_.resize(K);  // of the empty string, and so of every label that no context begins with
   std::iota(next_.begin(), next_.end(), 0u);
   for (std::uint32_t s : order) {

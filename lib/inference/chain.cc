@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "inference/check_energies.h"
+#include "energy/check_energies.h"
 #include "thalweg/inference/lowest_by_cost.h"
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sparse_map.h"

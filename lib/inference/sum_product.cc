@@ -15,19 +15,6 @@ const detail::SumKernels<R>& sum_kernels(bool histories, bool logs) {
   return logs ? kernels.log : kernels.scaled;
 }
 
-// Draws an index with probability proportional to its weight.
-std::size_t draw(Rng& rng, std::span<const double> weights) {
-  double total = 0;
-  for (double w : weights) total += w;
-  double left = rng.uniform() * total;
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] > 0) last = i;
-    if ((left -= weights[i]) < 0) break;
-  }
-  return last;
-}
-
 // log sum of exp(terms).
 double log_sum(std::span<const double> terms) {
   const double top = *std::max_element(terms.begin(), terms.end());
@@ -126,7 +113,7 @@ void SumProduct<R>::sample(Rng& rng, std::span<Label> y) {
       const double top = *std::max_element(terms_.begin(), terms_.end());
       for (double& x : terms_) x = std::exp(x - top);
     }
-    after = states_[draw(rng, terms_)];
+    after = states_[rng.pick(terms_)];
     y[t] = chain_.last(after);
   }
 }

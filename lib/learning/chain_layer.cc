@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "inference/check_energies.h"
+#include "energy/check_energies.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/parallel.h"
 #include "thalweg/learning/evaluate.h"

@@ -44,6 +44,20 @@ class Rng {
     }
   }
 
+  /// An index drawn with probability proportional to its weight, one of weight 0 never.
+  /// @pre weights are >= 0 and finite, and their sum is > 0
+  std::size_t pick(std::span<const double> weights) {
+    double total = 0;
+    for (double w : weights) total += w;
+    double left = uniform() * total;
+    std::size_t last = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      if (weights[i] > 0) last = i;
+      if ((left -= weights[i]) < 0) break;
+    }
+    return last;
+  }
+
   /// Standard normal, by the polar method of Marsaglia.
   double normal() {
     for (;;) {

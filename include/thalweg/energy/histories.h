@@ -45,6 +45,7 @@ class THALWEG_EXPORT Histories {
   Index labels() const { return labels_; }                           ///< K
   Index states() const { return static_cast<Index>(last_.size()); }  ///< S
   Index groups() const { return static_cast<Index>(groups_.size()) - 1; }
+  Index reach() const { return reach_; }  ///< labels of the longest history: how far back any energy looks
 
   /// The history after one label.
   State start(Label l) const { return of_[l]; }
@@ -89,7 +90,7 @@ class THALWEG_EXPORT Histories {
               std::span<const Label> last, std::span<const std::uint32_t> suffix);
   void index_predecessors();
 
-  Index labels_;
+  Index labels_, reach_ = 1;
   std::vector<State> of_;                      // [K + contexts]
   std::vector<Label> last_;                    // [S]
   std::vector<State> suffix_;                  // [S] the longest proper one; a single label's is itself
