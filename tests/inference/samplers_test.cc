@@ -379,9 +379,9 @@ struct WrongSign {
   using Scalar = double;
   Chain<double> chain;
 };
-Index variables(const WrongSign& s) { return s.chain.length(); }
+[[maybe_unused]] Index variables(const WrongSign& s) { return s.chain.length(); }
 Index states(const WrongSign& s, Index) { return s.chain.labels(); }
-double energy(const WrongSign& s, std::span<const Label> y) { return energy(s.chain, y); }
+[[maybe_unused]] double energy(const WrongSign& s, std::span<const Label> y) { return energy(s.chain, y); }
 void site_energies(const WrongSign& s, std::span<const Label> y, Index t, std::span<double> out) {
   site_energies(s.chain, y, t, out);
   for (Label l = 0; t > 0 && l < out.size(); ++l)
