@@ -289,6 +289,35 @@ TEST_CASE("relaxed minima of loopy graphs meet enumeration", "[inference][relaxe
   CHECK(found >= 0.99 * kChains);
 }
 
+TEST_CASE("on a long skip-chain one annealed descent ends lower than the best of many label descents",
+          "[inference][relaxed]") {
+  // 100 steps read as many cells as some 1000 passes over labels, and a label descent takes about six passes.
+  constexpr std::uint32_t T = 200;
+  constexpr Index K = 10;
+  for (std::uint64_t seed : {1u, 2u, 3u}) {
+    Rng rng(seed);
+    ScopeList scopes;
+    for (std::uint32_t t = 0; t + 1 < T; ++t) scopes.add({t, t + 1});
+    for (std::uint32_t t = 0; t < T / 2; ++t) {
+      const auto a = static_cast<std::uint32_t>(rng.below(T)), b = static_cast<std::uint32_t>(rng.below(T));
+      if (a != b) scopes.add({a, b});
+    }
+    const auto owned = random_energies<float>(rng, std::vector<Index>(T, K), scopes);
+    const auto graph = owned.view();
+    const double annealed =
+        minimize_relaxed(graph, {.method = AnnealedDescent{.steps = 100}, .starts = 1, .depth = 0})
+            .minimum.energy;
+    LocalSearch<FactorGraph<float>> search;
+    std::vector<Label> y(T);
+    double settled = kInfinity<double>;
+    for (int n = 0; n < kChains; ++n) {
+      for (Label& label : y) label = static_cast<Label>(rng.below(K));
+      settled = std::min(settled, search.settle(graph, y));
+    }
+    CHECK(annealed < settled - 1);
+  }
+}
+
 TEST_CASE("nothing allowed is an outcome; the same seed gives the same answer", "[inference][relaxed]") {
   Rng rng(22);
   auto owned = random_chain<double>(rng, {.length = 3, .labels = 2});
