@@ -242,12 +242,14 @@ TEMPLATE_TEST_CASE("blocked Gibbs draws chains exactly given the rest", "[infere
 
 TEST_CASE("one block that is the whole chain draws independently", "[inference][samplers]") {
   Rng rng(22);
-  const auto chain = random_chain<double>(rng, {.length = 4, .labels = 3, .tables = 2, .scale = 2});
-  const auto owned = as_graph(chain.view());
+  ScopeList scopes;  // one table for all, read from either side
+  scopes.add({0, 1}), scopes.add({2, 1}), scopes.add({2, 3});
+  scopes.which = {0, 0, 0};
+  const auto owned = random_energies<double>(rng, {3, 3, 3, 3}, scopes, 2);
   const std::uint32_t all[] = {3, 2, 1, 0};  // a chain runs either way
   const std::span<const std::uint32_t> blocks[] = {all};
   BlockedGibbs<double> gibbs(*owned.topology, blocks);
-  const Support support(chain.view(), 1.5);
+  const Support support(owned.view(), 1.5);
   gibbs.start(owned.view(), 1.5);
   CHECK(worst_row(support, Matrix(support.size(), support.p), kDraws / 4,
                   [&](std::span<Label> y) { gibbs.step(rng, y); }) < 1);
@@ -433,8 +435,9 @@ double geweke(const Joint& joint, Rng& rng, SampleY sample_y) {
     const double f = energy<double>(joint.at[2].view(), y) - energy<double>(joint.at[1].view(), y);
     return std::vector<double>{k - 1.0, f, (k - 1) * f, f * f};
   };
+  constexpr int kRounds = 10000;  // fewer would miss the error
   Moments exact, batches;
-  for (int n = 0; n < kDraws; ++n) {
+  for (int n = 0; n < kRounds; ++n) {
     const int k = static_cast<int>(rng.below(3));
     exact.add(functions(k, sample(joint.at[k].view(), 1, rng, 1)[0]));
   }
@@ -442,7 +445,7 @@ double geweke(const Joint& joint, Rng& rng, SampleY sample_y) {
   std::vector<Label> y = sample(joint.at[k].view(), 1, rng, 1)[0];
   for (int b = 0; b < 100; ++b) {
     Moments batch;
-    for (int n = 0; n < kDraws / 50; ++n) {
+    for (int n = 0; n < kRounds / 50; ++n) {
       sample_y(k, y);
       k = joint.theta_given(y, rng);
       batch.add(functions(k, y));
@@ -476,7 +479,7 @@ TEST_CASE("Geweke's joint distribution test passes samplers and catches a wrong 
       joint, rng, [&](int k, std::span<Label> y) { wrong.sweep(WrongSign{joint.at[k].view()}, 1, rng, y); });
   CHECK(sweep < 4);
   CHECK(informed < 4);
-  CHECK(planted > 8);
+  CHECK(planted > 6);
 }
 
 TEST_CASE("annealed importance sampling estimates free energies within its error", "[inference][samplers]") {
