@@ -5,7 +5,7 @@
 #include "support/catch.h"
 #include "support/enumerate.h"
 #include "thalweg/core/error.h"
-#include "thalweg/energy/chain_sites.h"
+#include "thalweg/energy/site_energies.h"
 #include "thalweg/inference/chain.h"
 
 using namespace thalweg;

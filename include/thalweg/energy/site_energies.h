@@ -9,6 +9,7 @@
 ///
 ///     std::vector<double> e(chain.labels());
 ///     site_energies<double>(chain, y, t, e);    // e[l] - e[y[t]] = E(y with y_t = l) - E(y)
+///     add_site(chain, y, t, weights, parts);    // parts += sum_l weights[l] * (the parts that e[l] sums)
 #pragma once
 
 #include <algorithm>
@@ -77,6 +78,26 @@ void site_energies(const Chain<R>& chain, std::span<const Label> y, Index t, std
     State history = t > 0 ? chain.next(before, l) : chain.start(l);
     for (Index s = t + 1; s < end; ++s) {
       out[l] += chain.coupling(s - 1)[history * K + y[s]];
+      history = chain.next(history, y[s]);
+    }
+  }
+}
+
+/// Adds sum_l weights[l] * (d out[l] / d part) of the above. Parts of weight 0 are not touched, those of
+/// forbidden labels included. O(K), with histories O(K reach). @pre as above, weights [K]
+template <class R>
+void add_site(const Chain<R>& chain, std::span<const Label> y, Index t, std::span<const double> weights,
+              const ChainParts<R>& parts) {
+  const Index K = chain.labels(), end = std::min(chain.length(), t + 1 + reach(chain));
+  const State before = t > 0 ? history_at(chain, y, t - 1) : 0;
+  for (Label l = 0; l < static_cast<Label>(K); ++l) {
+    const R weight = static_cast<R>(weights[l]);
+    if (weight == 0) continue;
+    parts.unary[t][l] += weight;
+    if (t > 0) parts.coupling(t - 1)[before * K + l] += weight;
+    State history = t > 0 ? chain.next(before, l) : chain.start(l);
+    for (Index s = t + 1; s < end; ++s) {
+      parts.coupling(s - 1)[history * K + y[s]] += weight;
       history = chain.next(history, y[s]);
     }
   }

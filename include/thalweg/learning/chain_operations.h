@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "thalweg/energy/chain_sites.h"
+#include "thalweg/energy/site_energies.h"
 #include "thalweg/inference/lowest_by_cost.h"
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sparse_map.h"
@@ -41,6 +41,7 @@ struct ChainOperations {
   std::vector<Label> labels;        ///< what the last minimisation found
   std::vector<Label> right_labels;  ///< kept by losses of open answers
   std::vector<double> site, site_weights;
+  std::vector<R> site_row;
   TableBuffer<R> added, costs, augmented, held;
   TableBuffer<std::uint8_t> marked;
 
@@ -112,10 +113,11 @@ struct ChainOperations {
       add_answer(chain, sparse.labels(i), static_cast<R>(weight * sparse.weight(i)), parts);
   }
 
-  /// Energies of the labels at t, in `site` (energy/chain_sites.h).
+  /// Energies of the labels at t, in `site` (energy/site_energies.h).
   void site_energies(const Chain<R>& chain, std::span<const Label> y, Index t) {
-    site.resize(static_cast<std::size_t>(chain.labels()));
-    thalweg::site_energies(chain, y, t, std::span(site));
+    site_row.resize(static_cast<std::size_t>(chain.labels()));
+    thalweg::site_energies<R>(chain, y, t, site_row);
+    site.assign(site_row.begin(), site_row.end());
   }
   void add_site(const Chain<R>& chain, std::span<const Label> y, Index t, const ChainParts<R>& parts) const {
     thalweg::add_site(chain, y, t, std::span<const double>(site_weights), parts);
