@@ -419,18 +419,29 @@ TEST_CASE("options that mean nothing are named", "[learning]") {
 }
 
 TEST_CASE("every smooth loss trains a tagger", "[learning][losses]") {
-  const Corpus corpus = small_corpus(5, 40);
+  Rng rng(8);
+  Corpus corpus;
+  const std::vector<std::string_view> words{"a", "b", "c", "d"}, labels{"X", "Y", "Z", "X"};
+  for (Index n = 0; n < 40; ++n) {
+    for (int t = 0; t < 6; ++t) {
+      const std::size_t word = rng.below(4);
+      const std::string_view cells[] = {words[word], labels[word]};
+      corpus.add_token(cells);
+    }
+    corpus.end_sentence();
+  }
   for (std::string_view one : loss_names()) {
     const Loss loss = loss_named(one);
     if (!is_smooth(loss)) continue;
     INFO(one);
-    const Tagger tagger(train(corpus, {.loss = loss, .c2 = 0.1, .iterations = 60}, kTemplates));
+    const Tagger tagger(
+        train(corpus, {.loss = loss, .c2 = 0.01, .iterations = 60}, {.templates = "U:%x[0,0]\nB\n"}));
     Index right = 0, all = 0;
     for (Index n = 0; n < corpus.size(); ++n) {
       const auto tags = tagger.tag(corpus[n]);
-      for (Index t = 0; t < corpus[n].size(); ++t) right += tags[t] == corpus[n].cell(t, 1), ++all;
+      for (Index t = 0; t < corpus[n].size(); ++t, ++all) right += tags[t] == corpus[n].cell(t, 1);
     }
-    CHECK(static_cast<double>(right) / static_cast<double>(all) > 0.85);
+    CHECK(static_cast<double>(right) / static_cast<double>(all) == 1.0);
   }
 }
 

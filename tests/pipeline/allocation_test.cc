@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "support/catch.h"
-#include "support/enumerate.h"
+#include "support/losses.h"
 #include "support/temporary_folder.h"
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sum_product.h"
@@ -83,7 +83,9 @@ TEST_CASE("a warm layer allocates nothing", "[learning]") {
   const std::vector<Index> lengths(B, T - 1);
   const std::vector<float> ends(K, 0.5f);
   std::vector<Label> labels(B * T, 0), decoded(B * T);
+  const std::vector<Label> whole = labels;
   labels[3] = kNoLabel;
+  const std::vector<Loss> losses = testing::every_loss(K);
   std::vector<double> values(B);
   std::vector<float> emissions(B * T * K), transitions(K * K), start(K);
   const ChainBatch<float> batch{
@@ -91,8 +93,9 @@ TEST_CASE("a warm layer allocates nothing", "[learning]") {
       lengths, ends, ends};
   ChainLayer<float> layer;
   auto work = [&] {
-    for (const Loss& loss : {Loss(LikelihoodLoss{}), Loss(PerceptronLoss{})})
-      layer.value_and_gradient(loss, batch, {labels}, values, {emissions, transitions, start});
+    for (const Loss& loss : losses)
+      layer.value_and_gradient(loss, batch, {testing::takes_open(loss) ? labels : whole}, values,
+                               {emissions, transitions, start});
     layer.decode(batch, decoded, values);
     layer.marginals(batch, 1, emissions, values);
   };

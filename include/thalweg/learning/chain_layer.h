@@ -62,7 +62,8 @@ struct ChainLayerScratch {
 };
 }  // namespace detail
 
-/// The layer with its scratch space, for one caller at a time; once warm it allocates nothing.
+/// The layer with its scratch space, for one caller at a time; once warm it allocates nothing, but for custom
+/// task costs.
 ///
 /// Every member: @throws InputError where a shape does not fit, a length is outside [0, T], a label is
 /// neither below K nor kNoLabel, or an energy that counts is NaN or -infinity.
