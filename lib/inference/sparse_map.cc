@@ -1,12 +1,14 @@
 #include "thalweg/inference/sparse_map.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace thalweg {
 namespace {
 
 constexpr Index kMostLabellings = 2000;
-constexpr Index kMostSteps = 100000;  // between two labellings
+constexpr Index kMostSteps = 1000;  // between two labellings; a few are enough
+constexpr double kRidge = 1e-9;
 
 }  // namespace
 
@@ -16,11 +18,11 @@ double SparseMap<R>::agreement(Index i, Index j) const {
   return agreement_[static_cast<std::size_t>(i * (i + 1) / 2 + j)];
 }
 
-// False where it is known already.
+// Its number, which may be an old one.
 template <class R>
-bool SparseMap<R>::add(const Chain<R>& chain, std::span<const Label> y) {
+Index SparseMap<R>::number_of(const Chain<R>& chain, std::span<const Label> y) {
   for (Index i = 0; i < size(); ++i) {
-    if (std::equal(y.begin(), y.end(), labels(i).begin())) return false;
+    if (std::equal(y.begin(), y.end(), labels(i).begin())) return i;
   }
   labels_.insert(labels_.end(), y.begin(), y.end());
   weights_.push_back(0), energies_.push_back(energy(chain, y));
@@ -30,7 +32,7 @@ bool SparseMap<R>::add(const Chain<R>& chain, std::span<const Label> y) {
     for (std::size_t t = 0; t < y.size(); ++t) same += y[t] == other[t];
     agreement_.push_back(same);
   }
-  return true;
+  return size() - 1;
 }
 
 // u and the slopes from the weights.
@@ -46,22 +48,61 @@ void SparseMap<R>::refresh() {
   }
 }
 
-// Moves weight from the labelling of the steepest slope to that of the lowest until they differ by no more
-// than `tolerance`; each step is the exact minimum along its line.
+// The best change of the weights of `support_` whose sum is 0, negative weights not ruled out: to `change_`.
+// The ridge is there for labellings whose unary parts depend on each other; it slows the change, no more.
 template <class R>
-void SparseMap<R>::balance(double tolerance) {
-  for (Index step = 0; step < kMostSteps; ++step) {
-    Index from = -1, to = 0;
-    for (Index i = 0; i < size(); ++i) {
-      if (weights_[i] > 0 && (from < 0 || slopes_[i] > slopes_[from])) from = i;
-      if (slopes_[i] < slopes_[to]) to = i;
+void SparseMap<R>::find_change() {
+  const std::size_t n = support_.size();
+  change_.resize(n), ones_.assign(n, 1), factor_.resize(n * n);
+  for (std::size_t i = 0; i < n; ++i) {
+    change_[i] = -slopes_[support_[i]];
+    for (std::size_t j = 0; j <= i; ++j) {
+      double rest = agreement(support_[i], support_[j]) + (i == j ? kRidge : 0);
+      for (std::size_t k = 0; k < j; ++k) rest -= factor_[i * n + k] * factor_[j * n + k];
+      factor_[i * n + j] = i == j ? std::sqrt(std::max(rest, kRidge)) : rest / factor_[j * n + j];
     }
-    const double fall = slopes_[from] - slopes_[to];
-    if (!(fall > tolerance)) return;
-    const double apart = 2 * (static_cast<double>(length_) - agreement(from, to));
-    const double moved = std::min(weights_[from], fall / apart);
-    weights_[from] = moved < weights_[from] ? weights_[from] - moved : 0, weights_[to] += moved;
-    for (Index i = 0; i < size(); ++i) slopes_[i] += moved * (agreement(i, to) - agreement(i, from));
+  }
+  double total = 0, of_ones = 0;
+  for (auto* x : {&change_, &ones_}) {
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t k = 0; k < i; ++k) (*x)[i] -= factor_[i * n + k] * (*x)[k];
+      (*x)[i] /= factor_[i * n + i];
+    }
+    for (std::size_t i = n; i-- > 0;) {
+      for (std::size_t k = i + 1; k < n; ++k) (*x)[i] -= factor_[k * n + i] * (*x)[k];
+      (*x)[i] /= factor_[i * n + i];
+    }
+  }
+  for (std::size_t i = 0; i < n; ++i) total += change_[i], of_ones += ones_[i];
+  for (std::size_t i = 0; i < n; ++i) change_[i] -= total / of_ones * ones_[i];
+}
+
+// Goes to the minimum over the labellings of positive weight and `entering`, until no slope that counts
+// differs by more than `tolerance`: towards the best change as far as weights stay >= 0, and without those
+// that reached 0 again.
+template <class R>
+void SparseMap<R>::balance(Index entering, double tolerance) {
+  support_.clear();
+  for (Index i = 0; i < size(); ++i) {
+    if (weights_[i] > 0 || i == entering) support_.push_back(i);
+  }
+  for (Index step = 0; step < kMostSteps; ++step) {
+    refresh();
+    double low = kInfinity<double>, high = -low;
+    for (Index i : support_) low = std::min(low, slopes_[i]), high = std::max(high, slopes_[i]);
+    if (!(high - low > tolerance)) return;
+    find_change();
+    double share = 1;
+    std::size_t first = support_.size();
+    for (std::size_t i = 0; i < support_.size(); ++i) {
+      const double w = weights_[support_[i]];
+      if (w + share * change_[i] < 0) share = w / -change_[i], first = i;
+    }
+    for (std::size_t i = 0; i < support_.size(); ++i)
+      weights_[support_[i]] = std::max(0.0, weights_[support_[i]] + share * change_[i]);
+    if (first == support_.size()) continue;
+    weights_[support_[first]] = 0;
+    support_.erase(support_.begin() + static_cast<Index>(first));
   }
 }
 
@@ -85,21 +126,21 @@ double SparseMap<R>::solve(const Chain<R>& chain, const Couplings<R>& couplings,
   found_.resize(static_cast<std::size_t>(length_));
   gap_ = kInfinity<double>;
   if (!(minima_.minimize(chain, couplings, found_) < kInfinity<double>)) return kInfinity<double>;
-  add(chain, found_);
-  weights_[0] = 1;
+  Index entering = number_of(chain, found_);
+  weights_[entering] = 1;
   const double finest = gap / 4;
   double tolerance = finest;
-  for (bool more = true; more;) {
-    refresh();
-    balance(tolerance);
-    refresh();
+  for (Index round = 0; round < kMostLabellings; ++round) {
+    balance(entering, tolerance);
     const double lowest = lowest_slope(chain, couplings);
     gap_ = 0;
     for (Index i = 0; i < size(); ++i) gap_ += weights_[i] * (slopes_[i] - lowest);
-    more = gap_ > gap && size() < kMostLabellings;
-    const bool known = more && !add(chain, found_);  // weights not balanced well enough, or R too coarse
-    more = more && (!known || tolerance > finest);
-    tolerance = std::max(finest, known ? tolerance / 16 : gap_ / 16);
+    if (gap_ <= gap) break;
+    entering = number_of(chain, found_);
+    // One that has weight already: not balanced well enough, or R cannot tell it from a lower one.
+    const bool had = weights_[entering] > 0;
+    if (had && tolerance <= finest) break;
+    tolerance = std::max(finest, (had ? tolerance : gap_) / 16);
   }
   double value = 0;
   for (Index i = 0; i < size(); ++i) value += weights_[i] * energies_[i];

@@ -4,10 +4,10 @@
 ///
 ///     min_p  sum_y p(y) E(y) + 1/2 sum_{t,l} u_t[l]^2
 ///
-/// u is unique and sparse, and p needs few labellings. Found by pairwise Frank-Wolfe steps (Lacoste-Julien
-/// and Jaggi 2015) over the labellings met so far, one more from `MinSum::minimize` at a time; the gap is
-/// that of Frank-Wolfe, a bound on how far the value lies above the minimum, and |u - its optimum|^2 <= 2
-/// gap.
+/// u is unique and sparse, and p needs few labellings, at most one more than u has degrees of freedom. Found
+/// by an active set: the exact minimum over the labellings met so far, then one more from `MinSum::minimize`.
+/// The gap is that of Frank-Wolfe, a bound on how far the value lies above the minimum, and |u - its
+/// optimum|^2 <= 2 gap; in float, as far as float tells labellings apart.
 ///
 ///     SparseMap<double> sparse;
 ///     double value = sparse.solve(chain, couplings, 1e-9);
@@ -42,9 +42,10 @@ class THALWEG_EXPORT SparseMap {
 
  private:
   double agreement(Index i, Index j) const;
-  bool add(const Chain<R>& chain, std::span<const Label> y);
+  Index number_of(const Chain<R>& chain, std::span<const Label> y);
   void refresh();
-  void balance(double tolerance);
+  void find_change();
+  void balance(Index entering, double tolerance);
   double lowest_slope(const Chain<R>& chain, const Couplings<R>& couplings);
 
   Index length_ = 0;
@@ -54,6 +55,8 @@ class THALWEG_EXPORT SparseMap {
   std::vector<double> weights_, energies_;
   std::vector<double> slopes_;     // [size] E(y) + sum_t u_t[y_t], the derivative along each labelling
   std::vector<double> agreement_;  // lower triangle: positions at which two labellings agree
+  std::vector<Index> support_;
+  std::vector<double> change_, ones_, factor_;
   TableBuffer<double> unary_;
   TableBuffer<R> regularised_;
 };

@@ -65,8 +65,8 @@ struct ChainOperations {
     minima.min_marginals(chain, *couplings, lowest);
     Index best = -1;
     for (Index i = 0; i < lowest.size(); ++i) {
-      const bool wrong = !(right.unary.data[i] < kInfinity<R>)&&lowest.data[i] < kInfinity<R>;
-      if (wrong && (best < 0 || lowest.data[i] < lowest.data[best])) best = i;
+      if (right.unary.data[i] < kInfinity<R> || !(lowest.data[i] < kInfinity<R>)) continue;
+      if (best < 0 || lowest.data[i] < lowest.data[best]) best = i;
     }
     if (best < 0) return kInfinity<double>;
     std::copy_n(chain.unary.data, chain.unary.size(), lowest.data);
