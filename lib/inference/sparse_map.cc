@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace thalweg {
 namespace {
@@ -48,33 +49,51 @@ void SparseMap<R>::refresh() {
   }
 }
 
+// Completes the Cholesky factor of the agreements in `support_`, whose first rows are there already: O(n^2)
+// for a labelling that has entered. The ridge is for labellings whose unary parts depend on each other.
+template <class R>
+void SparseMap<R>::factorise() {
+  for (std::size_t i = factored_; i < support_.size(); ++i) {
+    factor_.resize((i + 1) * (i + 2) / 2);
+    double* const row = &factor_[i * (i + 1) / 2];
+    for (std::size_t j = 0; j <= i; ++j) {
+      const double* const other = &factor_[j * (j + 1) / 2];
+      double rest = agreement(support_[i], support_[j]) + (i == j ? kRidge : 0);
+      for (std::size_t k = 0; k < j; ++k) rest -= row[k] * other[k];
+      row[j] = i == j ? std::sqrt(std::max(rest, kRidge)) : rest / other[j];
+    }
+  }
+  factored_ = support_.size();
+}
+
+// x = (agreements + ridge)^-1 x
+template <class R>
+void SparseMap<R>::solve_for(std::vector<double>& x) const {
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const double* const row = &factor_[i * (i + 1) / 2];
+    for (std::size_t k = 0; k < i; ++k) x[i] -= row[k] * x[k];
+    x[i] /= row[i];
+  }
+  for (std::size_t i = n; i-- > 0;) {
+    const double* const row = &factor_[i * (i + 1) / 2];
+    x[i] /= row[i];
+    for (std::size_t k = 0; k < i; ++k) x[k] -= row[k] * x[i];
+  }
+}
+
 // The best change of the weights of `support_` whose sum is 0, negative weights not ruled out: to `change_`.
-// The ridge is there for labellings whose unary parts depend on each other; it slows the change, no more.
+// The ridge slows it, no more.
 template <class R>
 void SparseMap<R>::find_change() {
   const std::size_t n = support_.size();
-  change_.resize(n), ones_.assign(n, 1), factor_.resize(n * n);
-  for (std::size_t i = 0; i < n; ++i) {
-    change_[i] = -slopes_[support_[i]];
-    for (std::size_t j = 0; j <= i; ++j) {
-      double rest = agreement(support_[i], support_[j]) + (i == j ? kRidge : 0);
-      for (std::size_t k = 0; k < j; ++k) rest -= factor_[i * n + k] * factor_[j * n + k];
-      factor_[i * n + j] = i == j ? std::sqrt(std::max(rest, kRidge)) : rest / factor_[j * n + j];
-    }
-  }
-  double total = 0, of_ones = 0;
-  for (auto* x : {&change_, &ones_}) {
-    for (std::size_t i = 0; i < n; ++i) {
-      for (std::size_t k = 0; k < i; ++k) (*x)[i] -= factor_[i * n + k] * (*x)[k];
-      (*x)[i] /= factor_[i * n + i];
-    }
-    for (std::size_t i = n; i-- > 0;) {
-      for (std::size_t k = i + 1; k < n; ++k) (*x)[i] -= factor_[k * n + i] * (*x)[k];
-      (*x)[i] /= factor_[i * n + i];
-    }
-  }
-  for (std::size_t i = 0; i < n; ++i) total += change_[i], of_ones += ones_[i];
-  for (std::size_t i = 0; i < n; ++i) change_[i] -= total / of_ones * ones_[i];
+  factorise();
+  change_.resize(n), ones_.assign(n, 1);
+  for (std::size_t i = 0; i < n; ++i) change_[i] = -slopes_[support_[i]];
+  solve_for(change_), solve_for(ones_);
+  const double share =
+      std::accumulate(change_.begin(), change_.end(), 0.0) / std::accumulate(ones_.begin(), ones_.end(), 0.0);
+  for (std::size_t i = 0; i < n; ++i) change_[i] -= share * ones_[i];
 }
 
 // Goes to the minimum over the labellings of positive weight and `entering`, until no slope that counts
@@ -82,10 +101,7 @@ void SparseMap<R>::find_change() {
 // that reached 0 again.
 template <class R>
 void SparseMap<R>::balance(Index entering, double tolerance) {
-  support_.clear();
-  for (Index i = 0; i < size(); ++i) {
-    if (weights_[i] > 0 || i == entering) support_.push_back(i);
-  }
+  if (std::find(support_.begin(), support_.end(), entering) == support_.end()) support_.push_back(entering);
   for (Index step = 0; step < kMostSteps; ++step) {
     refresh();
     double low = kInfinity<double>, high = -low;
@@ -103,6 +119,7 @@ void SparseMap<R>::balance(Index entering, double tolerance) {
     if (first == support_.size()) continue;
     weights_[support_[first]] = 0;
     support_.erase(support_.begin() + static_cast<Index>(first));
+    factored_ = std::min(factored_, first);
   }
 }
 
@@ -121,7 +138,8 @@ double SparseMap<R>::lowest_slope(const Chain<R>& chain, const Couplings<R>& cou
 template <class R>
 double SparseMap<R>::solve(const Chain<R>& chain, const Couplings<R>& couplings, double gap) {
   length_ = chain.length();
-  labels_.clear(), weights_.clear(), energies_.clear(), agreement_.clear();
+  labels_.clear(), weights_.clear(), energies_.clear(), agreement_.clear(), support_.clear();
+  factored_ = 0;
   unary_.resize(chain.length(), chain.labels());
   found_.resize(static_cast<std::size_t>(length_));
   gap_ = kInfinity<double>;

@@ -44,6 +44,8 @@ class THALWEG_EXPORT SparseMap {
   double agreement(Index i, Index j) const;
   Index number_of(const Chain<R>& chain, std::span<const Label> y);
   void refresh();
+  void factorise();
+  void solve_for(std::vector<double>& x) const;
   void find_change();
   void balance(Index entering, double tolerance);
   double lowest_slope(const Chain<R>& chain, const Couplings<R>& couplings);
@@ -55,8 +57,10 @@ class THALWEG_EXPORT SparseMap {
   std::vector<double> weights_, energies_;
   std::vector<double> slopes_;     // [size] E(y) + sum_t u_t[y_t], the derivative along each labelling
   std::vector<double> agreement_;  // lower triangle: positions at which two labellings agree
-  std::vector<Index> support_;
-  std::vector<double> change_, ones_, factor_;
+  std::vector<Index> support_;     // the labellings that count
+  std::size_t factored_ = 0;       // of them, rows of `factor_` that are there
+  std::vector<double> factor_;     // lower triangle, row by row
+  std::vector<double> change_, ones_;
   TableBuffer<double> unary_;
   TableBuffer<R> regularised_;
 };
