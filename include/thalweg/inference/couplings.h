@@ -32,6 +32,11 @@ class THALWEG_EXPORT Couplings {
   /// For minimisation. @pre pairwise is [P x S*K]; P may be 0 for chains of at most one position. `histories`
   /// outlive the use of this.
   void prepare_minima(Table<const R> pairwise, Index labels, const Histories* histories = nullptr);
+  /// One entry of what prepare_minima saw is `energy` now. O(1). @pre no histories
+  void set_minimum(Index table, Index i, Index j, R energy) {
+    tables_[static_cast<std::size_t>((table * rows_ + i) * stride_ + j)] = energy;
+    transposed_[static_cast<std::size_t>((table * rows_ + j) * stride_ + i)] = energy;
+  }
   /// For sums at inverse temperature `beta`. @pre beta > 0, and as above
   void prepare_sums(Table<const R> pairwise, Index labels, R beta, const Histories* histories = nullptr);
 

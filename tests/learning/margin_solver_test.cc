@@ -1,0 +1,3 @@
+#include "thalweg/learning/margin_solver.h"
+
+#include "support/catch.h"
