@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "learning/margin_methods.h"
 #include "learning/working_set.h"
@@ -80,12 +81,13 @@ struct WorkingSet {
   PlaneSet planes;
   std::vector<Label> answers;  // [m x parts]
   Index parts = 0;
-  double gap = kInfinity<double>;  // as the last visit saw it
+  double gap = kInfinity<double>;  // as the last call of the oracle saw it
   Index round = -1;                // of the last visit
 
   Table<const Label> table() const { return {answers.data(), planes.size(), parts}; }
 };
 
+// Some of the blocks, and weights of its own.
 class Lane {
  public:
   Lane(MarginRun& run, const BlockFrankWolfe& method, std::vector<WorkingSet>& sets, Index number)
@@ -99,25 +101,22 @@ class Lane {
   }
 
   void begin_pass() {
-    const bool first = sets_[static_cast<std::size_t>(own_.front())].round < 0;
-    if (method_.order == Order::Permuted || first) {
+    const bool first = sets_[own_.front()].round < 0;
+    if (method_.order == Order::Permuted || first || !draw()) {
       order_ = own_;
       rng_.shuffle(std::span(order_));
-    } else if (method_.order == Order::Uniform) {
-      for (Index& i : order_) i = own_[rng_.below(own_.size())];
-    } else {
-      draw_by_gap();
     }
   }
-
   Index visits() const { return std::ssize(order_); }
 
-  // Visits the blocks [begin, end) of the order.
-  void run(Index begin, Index end, Index round) {
+  // Visits the blocks [begin, end) of the order. @param cached without the oracle
+  void run(Index begin, Index end, Index round, bool cached) {
     log_.clear(), kept_.clear();
-    for (Index v = begin; v < std::min(end, visits()); ++v) visit(order_[v], round);
+    raised_ = 0;
+    for (Index v = begin; v < std::min(end, visits()); ++v) visit(order_[v], round, cached);
   }
-
+  // By how much the last run has raised sum_i c_i sum_y alpha_i(y) Delta_i(y).
+  double raised() const { return raised_; }
   // Takes back what the last run did, but for `share` of it.
   void keep_share(double share) {
     const double* before = kept_.data();
@@ -131,18 +130,57 @@ class Lane {
     }
   }
 
-  MarginWorker& worker() { return *worker_; }
-  double raised() const { return raised_; }
+  // Aims at `s` times the way of the weights since the last anchor. The worker's sums move by what blocks
+  // fall short of it. Returns by how much the heights would rise.
+  double aim(double s) {
+    double rise = 0;
+    for (Index i : own_) {
+      const PlaneSet& planes = sets_[i].planes;
+      const double h = run_.shares[i] / run_.options.lambda;
+      const bool stopped = planes.aim(s, target_);
+      for (std::size_t k = 0; k < target_.size(); ++k) {
+        const double by = target_[k] - planes.weights[k];
+        rise += run_.shares[i] * by * planes.heights[k];
+        target_[k] = h * (by - s * (planes.weights[k] - planes.anchor[k]));
+      }
+      if (stopped) worker_->move(i, sets_[i].table(), target_);
+    }
+    return rise;
+  }
+  // Goes `share` of the way to where aim(s) leads. The anchor is where it comes from.
+  void go(double s, double share) {
+    for (Index i : own_) {
+      PlaneSet& planes = sets_[i].planes;
+      if (share > 0) planes.aim(s, target_);
+      planes.anchor = planes.weights;
+      for (std::size_t k = 0; share > 0 && k < target_.size(); ++k)
+        planes.weights[k] += share * (target_[k] - planes.weights[k]);
+    }
+  }
+
+  std::span<const double> sums() const { return std::as_const(*worker_).sums(); }
+  double squared_norm() const { return worker_->squared_norm(); }
+  void set_sums(std::span<const double> sums) {
+    std::copy(sums.begin(), sums.end(), worker_->sums().begin());
+    worker_->refresh();
+  }
+  Index take_calls() { return std::exchange(calls_, 0); }
 
  private:
-  void draw_by_gap() {
-    cumulative_.clear();
+  // n draws, uniform or by gap; false where there is no gap left.
+  bool draw() {
+    std::vector<double> cumulative;
     double total = 0;
-    for (Index i : own_) cumulative_.push_back(total += std::max(sets_[i].gap * run_.shares[i], 0.0));
-    for (Index& i : order_) {
-      const auto at = std::upper_bound(cumulative_.begin(), cumulative_.end(), rng_.uniform() * total);
-      i = own_[std::min<std::size_t>(at - cumulative_.begin(), own_.size() - 1)];
+    for (Index i : own_) {
+      const double gap = std::max(sets_[i].gap * run_.shares[i], 0.0);
+      cumulative.push_back(total += method_.order == Order::Gaps ? gap : 1);
     }
+    if (!(total > 0)) return false;
+    for (Index& i : order_) {
+      const auto found = std::upper_bound(cumulative.begin(), cumulative.end(), rng_.uniform() * total);
+      i = own_[std::min<std::size_t>(found - cumulative.begin(), own_.size() - 1)];
+    }
+    return true;
   }
 
   void begin_visit(Index block, WorkingSet& set, Index round) {
@@ -153,7 +191,7 @@ class Lane {
       set.planes.add(0, std::vector<double>{0});
       set.planes.weights[0] = 1;
     }
-    if (set.round == round) return;
+    if (set.round == round) return;  // the log has it as it was before the first visit of the round
     set.round = round;
     set.planes.forget([&](Index k) { return k > 0 && set.planes.idle[k] > method_.patience; },
                       [&](Index from, Index to) {
@@ -165,28 +203,35 @@ class Lane {
     kept_.insert(kept_.end(), set.planes.weights.begin(), set.planes.weights.end());
   }
 
-  void visit(Index block, Index round) {
+  void visit(Index block, Index round, bool cached) {
     WorkingSet& set = sets_[block];
     begin_visit(block, set, round);
     PlaneSet& planes = set.planes;
     worker_->visit(block);
-    answer_.resize(static_cast<std::size_t>(set.parts));
-    const Offence offence = worker_->most_offending(answer_);
-    values_.resize(static_cast<std::size_t>(planes.size()));
+    values_.resize(planes.weights.size());
     worker_->margins(set.table(), values_);
     for (std::size_t k = 0; k < values_.size(); ++k) values_[k] = planes.heights[k] - values_[k];
-    const double mean = average(planes, values_);
-    set.gap = offence.bound - mean;
-    if (offence.value > *std::max_element(values_.begin(), values_.end())) add(offence, set);
-    before_ = planes.weights;
-    const double share = run_.shares[block], h = share / run_.options.lambda;
+    if (!cached) ask_oracle(set);
+    step_ = planes.weights;
+    const double h = run_.shares[block] / run_.options.lambda;
     climb(method_.step, method_.inner_steps, 0, h, planes, values_);
-    planes.count_idle();
-    for (std::size_t k = 0; k < before_.size(); ++k) before_[k] = h * (planes.weights[k] - before_[k]);
-    worker_->move(block, set.table(), before_);
+    if (!cached) planes.count_idle();
+    for (std::size_t k = 0; k < step_.size(); ++k) {
+      step_[k] = h * (planes.weights[k] - step_[k]);
+      raised_ += run_.options.lambda * step_[k] * planes.heights[k];
+    }
+    worker_->move(block, set.table(), step_);
   }
 
-  // A plane that no other one is as high as, and so is new but for rounding.
+  void ask_oracle(WorkingSet& set) {
+    answer_.resize(static_cast<std::size_t>(set.parts));
+    const Offence offence = worker_->most_offending(answer_);
+    ++calls_;
+    set.gap = offence.bound - average(set.planes, values_);
+    if (offence.value > *std::max_element(values_.begin(), values_.end())) add(offence, set);
+  }
+
+  // Higher than all planes that are known, and so new but for rounding.
   void add(const Offence& offence, WorkingSet& set) {
     const Table<const Label> known = set.table();
     for (Index k = 0; k < known.rows; ++k) {
@@ -200,7 +245,7 @@ class Lane {
   }
 
   struct Visited {
-    Index block, size;
+    Index block, planes;
   };
 
   MarginRun& run_;
@@ -209,44 +254,67 @@ class Lane {
   Rng rng_;
   std::unique_ptr<MarginWorker> worker_;
   std::vector<Index> own_, order_;
-  std::vector<double> cumulative_;
-  std::vector<Visited> log_;  // blocks of the last run, with the weights they had before
-  std::vector<double> kept_;
+  std::vector<Visited> log_;  // blocks of the last run ...
+  std::vector<double> kept_;  // ... with the weights they had before
   double raised_ = 0;
+  Index calls_ = 0;
   std::vector<Label> answer_;
-  std::vector<double> values_, before_, products_;
+  std::vector<double> values_, step_, target_, products_;
 };
 
 class BlockClimb {
  public:
   BlockClimb(MarginRun& run, const BlockFrankWolfe& method)
-      : run_(run), method_(method), sets_(static_cast<std::size_t>(run.problem.blocks())) {
+      : run_(run),
+        method_(method),
+        sets_(static_cast<std::size_t>(run.problem.blocks())),
+        sums_(static_cast<std::size_t>(run.problem.parameters()), 0.0),
+        anchor_(sums_) {
     method_.lanes = std::min(method.lanes, run.problem.blocks());
     for (Index lane = 0; lane < method_.lanes; ++lane) lanes_.emplace_back(run, method_, sets_, lane);
-    sums_.assign(static_cast<std::size_t>(run.problem.parameters()), 0.0);
   }
 
-  void pass() {
+  void pass(bool cached) {
     for (Lane& lane : lanes_) lane.begin_pass();
     const Index most = lanes_.front().visits(), length = round_length();
     for (Index begin = 0; begin < most; begin += length) {
-      parallel_chunks(std::ssize(lanes_), 1,
-                      std::min<int>(run_.options.threads, static_cast<int>(lanes_.size())),
-                      [&](Index lane, Index, int) { lanes_[lane].run(begin, begin + length, round_); });
-      if (lanes_.size() > 1) join();
+      on_lanes([&](Lane& lane) { lane.run(begin, begin + length, round_, cached); });
+      join();
       ++round_;
     }
-    run_.summary.oracle_calls += run_.problem.blocks();
+    for (Lane& lane : lanes_) run_.summary.oracle_calls += lane.take_calls();
   }
 
-  std::span<const double> sums() { return lanes_.front().worker().sums(); }
-
-  double height() const {
-    double sum = 0;
-    for (std::size_t i = 0; i < sets_.size(); ++i) sum += run_.shares[i] * sets_[i].planes.height();
-    return sum;
+  // Goes on along the way since the last call, if that is worth while. (The first one only sets the anchor:
+  // with every weight on the right answer no block could go back beyond it.)
+  void accelerate() {
+    const double height = this->height();
+    const double s =
+        line_search(height - anchor_height_, [&](std::size_t f) { return sums_[f] - anchor_[f]; });
+    double share = 0;
+    if (s > kWorthwhile && anchored_) {
+      std::vector<double> rises(lanes_.size());
+      on_lanes([&](Lane& lane) { rises[&lane - lanes_.data()] = lane.aim(s); });
+      way_.resize(sums_.size());
+      for (std::size_t f = 0; f < way_.size(); ++f) {
+        way_[f] = s * (sums_[f] - anchor_[f]);
+        for (const Lane& lane : lanes_) way_[f] += lane.sums()[f] - sums_[f];
+      }
+      share = line_search(std::accumulate(rises.begin(), rises.end(), 0.0),
+                          [&](std::size_t f) { return way_[f]; });
+    }
+    anchor_ = sums_, anchor_height_ = height;
+    anchored_ = true;
+    for (std::size_t f = 0; share > 0 && f < way_.size(); ++f) sums_[f] += share * way_[f];
+    on_lanes([&](Lane& lane) {
+      lane.go(s, share);
+      lane.set_sums(sums_);
+    });
   }
-  double dual() { return height() - run_.options.lambda / 2 * lanes_.front().worker().squared_norm(); }
+
+  // v after the last pass: at what a line search adds to it the dual is higher, and the primal often, too.
+  std::span<const double> after_pass() const { return method_.accelerate ? anchor_ : sums_; }
+  double dual() const { return height() - run_.options.lambda / 2 * lanes_.front().squared_norm(); }
   double gap_estimate() const {
     double sum = 0;
     for (std::size_t i = 0; i < sets_.size(); ++i) sum += run_.shares[i] * sets_[i].gap;
@@ -254,74 +322,93 @@ class BlockClimb {
   }
 
  private:
+  static constexpr double kWorthwhile = 0.05;
+  static constexpr Index kRound = 64;
+
+  template <class Body>
+  void on_lanes(Body body) {
+    parallel_chunks(std::ssize(lanes_), 1, run_.options.threads,
+                    [&](Index lane, Index, int) { body(lanes_[lane]); });
+  }
+
   // Joining costs O(D): rounds are long enough for it not to show, and short enough for lanes to hear of each
   // other.
   Index round_length() const {
     const Index all = lanes_.front().visits();
     if (lanes_.size() == 1) return all;
-    return std::max({all / 8 < 64 ? all / 8 : Index{64}, run_.problem.parameters() / 256, Index{1}});
+    return std::max({std::min(all / 8, kRound), run_.problem.parameters() / 256, Index{1}});
   }
 
-  // Along d = the sum of what the lanes have done, D(v + s d) is at least its value at s = 0 plus s * slope -
-  // s^2 bend / 2 (with no more than that to it where there are no signs).
-  void join() {
-    const double lambda = run_.options.lambda;
-    double slope = -height_, bend = 0;
-    const double now = height();
-    slope += now;
-    const MarginWorker& first = lanes_.front().worker();
-    (void)first;
-    for (std::size_t f = 0; f < sums_.size(); ++f) {
-      double d = 0;
-      for (Lane& lane : lanes_) d += lane.worker().sums()[f] - sums_[f];
-      slope -= lambda * clip(f) * d, bend += lambda * d * d;
-    }
-    const double share = slope < bend ? std::max(slope, 0.0) / bend : 1.0;
-    for (std::size_t f = 0; f < sums_.size(); ++f) {
-      double d = 0;
-      for (Lane& lane : lanes_) d += lane.worker().sums()[f] - sums_[f];
-      sums_[f] += share * d;
-    }
-    for (Lane& lane : lanes_) {
-      if (share != 1) lane.keep_share(share);
-      std::copy(sums_.begin(), sums_.end(), lane.worker().sums().begin());
-      lane.worker().refresh();
-    }
-    height_ = share == 1 ? now : height();
-    shares_ += share, ++joins_;
+  double height() const {
+    double sum = 0;
+    for (std::size_t i = 0; i < sets_.size(); ++i) sum += run_.shares[i] * sets_[i].planes.height();
+    return sum;
   }
 
   double clip(std::size_t f) const {
-    const Sign sign = run_.options.signs.empty() ? Sign::Free : run_.options.signs[f];
-    const bool wrong = (sign == Sign::Positive && sums_[f] < 0) || (sign == Sign::Negative && sums_[f] > 0);
-    return wrong ? 0 : sums_[f];
+    return run_.options.signs.empty() ? sums_[f] : clipped(sums_[f], run_.options.signs[f]);
+  }
+
+  // The best of [0, 1] along a way from sums_: D is at least its value here plus s slope - s^2 bend / 2, and
+  // no more where there are no signs. @param rise of the heights along it
+  template <class Way>
+  double line_search(double rise, Way way) const {
+    double inner = 0, square = 0;
+    for (std::size_t f = 0; f < sums_.size(); ++f) {
+      const double d = way(f);
+      inner += clip(f) * d, square += d * d;
+    }
+    const double slope = rise - run_.options.lambda * inner, bend = run_.options.lambda * square;
+    if (!(slope > 0)) return 0;
+    return slope < bend ? slope / bend : 1;
+  }
+
+  // What the lanes have done together may be too much.
+  void join() {
+    if (lanes_.size() == 1) {
+      std::copy(lanes_[0].sums().begin(), lanes_[0].sums().end(), sums_.begin());
+      return;
+    }
+    double rise = 0;
+    for (const Lane& lane : lanes_) rise += lane.raised();
+    way_.assign(sums_.size(), 0.0);
+    for (const Lane& lane : lanes_) {
+      for (std::size_t f = 0; f < way_.size(); ++f) way_[f] += lane.sums()[f] - sums_[f];
+    }
+    const double share = line_search(rise, [&](std::size_t f) { return way_[f]; });
+    for (std::size_t f = 0; f < way_.size(); ++f) sums_[f] += share * way_[f];
+    on_lanes([&](Lane& lane) {
+      if (share != 1) lane.keep_share(share);
+      lane.set_sums(sums_);
+    });
   }
 
   MarginRun& run_;
   BlockFrankWolfe method_;
   std::vector<WorkingSet> sets_;
   std::vector<Lane> lanes_;
-  std::vector<double> sums_;  // what all lanes agreed on last
-  double height_ = 0;         // at that
+  std::vector<double> sums_, way_;  // v that all lanes agree on
+  std::vector<double> anchor_;      // v after the pass before
+  double anchor_height_ = 0;
+  bool anchored_ = false;
   Index round_ = 0;
-
- public:
-  double shares_ = 0, joins_ = 0;
 };
 
 }  // namespace
 
 void run_method(MarginRun& run, const BlockFrankWolfe& method) {
   BlockClimb climb(run, method);
-  double true_share = 1;  // of the gap in what visits see of it: changes slowly
+  double true_share = 0.5;  // of the gap in what visits see of it: changes slowly
   for (;;) {
-    climb.pass();
+    climb.pass(false);
+    for (Index pass = 0; pass < method.cached_passes; ++pass) climb.pass(true);
+    if (method.accelerate) climb.accelerate();
     const double dual = climb.dual(), estimate = climb.gap_estimate();
     const bool certified =
         run.options.certify_each_pass || run.last_pass() || true_share * estimate <= run.options.gap;
     if (certified) {
-      run.certify(climb.sums());
-      if (estimate > 0) true_share = std::clamp((run.summary.primal - dual) / estimate, 0.1, 1.0);
+      run.certify(climb.after_pass());
+      if (estimate > 0) true_share = std::clamp((run.summary.primal - dual) / estimate, 0.05, 1.0);
     }
     if (!run.report(dual, certified, estimate)) return;
   }

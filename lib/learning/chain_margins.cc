@@ -210,24 +210,32 @@ class ChainMargins<R>::Worker : public MarginWorker {
         slope[s][wrong] += square(t, s, wrong);
       }
     }
-    each_pair(y, 1, [&](Index cell, double by) { pair_slope_[at(cell)] -= by; });
+    each_pair(right_, y.data(), [&](Index cell, double sign) { pair_slope_[at(cell)] -= sign; });
     price(slope_.view(), pair_slope_.data(), answers, products);
-    each_pair(y, 1, [&](Index cell, double) { pair_slope_[at(cell)] = 0; });
+    each_pair(right_, y.data(), [&](Index cell, double) { pair_slope_[at(cell)] = 0; });
   }
 
   void move(Index block, Table<const Label> answers, std::span<const double> by) override {
     const auto right = problem_.data_.answer(block);
     const Index T = std::ssize(right), first = problem_.data_.sequences[at(block)];
+    parts_.clear();
+    for (Index k = 0; k < answers.rows; ++k) {
+      if (by[at(k)] != 0) parts_.push_back({answers[k], by[at(k)]});
+    }
+    if (parts_.empty()) return;
     for (Index t = 0; t < T; ++t) {
-      collect(right[at(t)], t, answers, by);
+      collect(right[at(t)], t);
       if (!changes_.empty()) move_row(first + t);
     }
-    const auto kept = std::exchange(right_, right);
-    for (Index k = 0; k < answers.rows; ++k) {
-      if (by[at(k)] != 0)
-        each_pair(answers.row(k), by[at(k)], [&](Index cell, double change) { move_pair(cell, change); });
+    for (const Part& part : parts_) {
+      each_pair(right, part.y, [&](Index cell, double sign) {
+        const Index f = problem_.transition_[at(cell)];
+        sum(f) += sign * part.by;
+        const auto energy = static_cast<R>(-clipped(f));
+        pairwise_[0][cell] = energy;
+        couplings_.set_minimum(0, cell / problem_.labels_, cell % problem_.labels_, energy);
+      });
     }
-    right_ = kept;
   }
 
   void refresh() override {
@@ -314,33 +322,33 @@ class ChainMargins<R>::Worker : public MarginWorker {
     return static_cast<double>(problem_.squares_[at(problem_.squares_begin_[at(block_)] + t * T + s)]);
   }
 
-  // The transitions of the slope of y that have a weight, `by` times.
+  // Calls use(cell, 1 or -1) for the transitions of psi(y) that have a weight.
   template <class Use>
-  void each_pair(std::span<const Label> y, double by, Use use) const {
+  void each_pair(std::span<const Label> right, const Label* y, Use use) const {
     const Index K = problem_.labels_;
-    for (std::size_t t = 1; t < y.size(); ++t) {
-      const Index right = static_cast<Index>(right_[t - 1]) * K + right_[t],
+    for (std::size_t t = 1; t < right.size(); ++t) {
+      const Index taken = static_cast<Index>(right[t - 1]) * K + right[t],
                   wrong = static_cast<Index>(y[t - 1]) * K + y[t];
-      if (right == wrong) continue;
-      if (problem_.transition_[at(right)] >= 0) use(right, by);
-      if (problem_.transition_[at(wrong)] >= 0) use(wrong, -by);
+      if (taken == wrong) continue;
+      if (problem_.transition_[at(taken)] >= 0) use(taken, 1);
+      if (problem_.transition_[at(wrong)] >= 0) use(wrong, -1);
     }
   }
 
-  // What the step changes at one position: label by label.
-  void collect(Label right, Index t, Table<const Label> answers, std::span<const double> by) {
+  // What a step changes at one position: label by label.
+  void collect(Label right, Index t) {
     changes_.clear();
     double total = 0;
-    for (Index k = 0; k < answers.rows; ++k) {
-      const Label wrong = answers[k][t];
-      if (by[at(k)] == 0 || wrong == right) continue;
-      total += by[at(k)];
+    for (const Part& part : parts_) {
+      const Label wrong = part.y[t];
+      if (wrong == right) continue;
+      total += part.by;
       const auto same = std::find_if(changes_.begin(), changes_.end(),
                                      [&](const Change& change) { return change.label == wrong; });
       if (same != changes_.end()) {
-        same->by -= by[at(k)];
+        same->by -= part.by;
       } else {
-        changes_.push_back({wrong, -by[at(k)]});
+        changes_.push_back({wrong, -part.by});
       }
     }
     if (!changes_.empty()) changes_.push_back({right, total});
@@ -349,28 +357,34 @@ class ChainMargins<R>::Worker : public MarginWorker {
   void move_row(Index p) {
     const auto row = problem_.data_.attributes.row(p);
     const auto values = problem_.data_.attributes.row_values(p);
+    const std::uint32_t* const offsets = problem_.model_.emissions.offsets.data();
+    const bool plain = problem_.all_emissions_ && !has_signs();
     for (std::size_t e = 0; e < row.size(); ++e) {
       const auto a = static_cast<Index>(row[e]);
       const double value = values.empty() ? 1.0 : static_cast<double>(values[e]);
+      R* const weights = &weights_[at(a * stride_)];
+      if (plain) {
+        double* const slopes = &sum(static_cast<Index>(offsets[a]));
+        for (const Change& change : changes_)
+          weights[change.label] = static_cast<R>(slopes[change.label] += value * change.by);
+        continue;
+      }
       for (const Change& change : changes_) {
         const Index f = problem_.feature(a, change.label);
         if (f < 0) continue;
         sum(f) += value * change.by;
-        weights_[at(a * stride_) + change.label] = static_cast<R>(clipped(f));
+        weights[change.label] = static_cast<R>(clipped(f));
       }
     }
   }
 
-  void move_pair(Index cell, double by) {
-    const Index f = problem_.transition_[at(cell)], K = problem_.labels_;
-    sum(f) += by;
-    const auto energy = static_cast<R>(-clipped(f));
-    pairwise_[0][cell] = energy;
-    couplings_.set_minimum(0, cell / K, cell % K, energy);
-  }
-
   struct Change {
     Label label;
+    double by;
+  };
+
+  struct Part {
+    const Label* y;
     double by;
   };
 
@@ -383,6 +397,7 @@ class ChainMargins<R>::Worker : public MarginWorker {
   MinSum<R> minima_;
   TableBuffer<double> slope_;
   std::vector<double> pair_slope_;
+  std::vector<Part> parts_;  // of a step
   std::vector<Change> changes_;
 };
 

@@ -14,11 +14,6 @@
 namespace thalweg {
 namespace {
 
-double clipped(double v, Sign sign) {
-  const bool wrong = (sign == Sign::Positive && v < 0) || (sign == Sign::Negative && v > 0);
-  return wrong ? 0 : v;
-}
-
 void require(bool holds, const char* option, const std::string& value, const char* constraint) {
   if (!holds) throw OptionError(option, "is " + value, std::string("must be ") + constraint);
 }
@@ -36,6 +31,7 @@ void check(const MarginProblem& problem, const MarginOptions& options) {
   require(problem.blocks() > 0, "training data", "empty", "of one sequence at least");
   if (const auto* frank_wolfe = std::get_if<BlockFrankWolfe>(&options.method)) {
     require(frank_wolfe->inner_steps >= 1, "inner_steps", number(frank_wolfe->inner_steps), ">= 1");
+    require(frank_wolfe->cached_passes >= 0, "cached_passes", number(frank_wolfe->cached_passes), ">= 0");
     require(frank_wolfe->patience >= 1, "patience", number(frank_wolfe->patience), ">= 1");
     require(frank_wolfe->lanes >= 1, "lanes", number(frank_wolfe->lanes), ">= 1");
   }

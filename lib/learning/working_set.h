@@ -17,6 +17,7 @@ struct PlaneSet {
   std::vector<double> weights, heights;  ///< [m]
   std::vector<double> products;          ///< [capacity x capacity], its upper left [m x m]
   std::vector<Index> idle;               ///< [m] visits since the weight was not 0
+  std::vector<double> anchor;            ///< [m] the weights after the pass before
   Index capacity = 0;
 
   Index size() const { return std::ssize(weights); }
@@ -32,7 +33,7 @@ struct PlaneSet {
   void add(double height, std::span<const double> with) {
     const Index m = size();
     if (m == capacity) grow();
-    weights.push_back(0), heights.push_back(height), idle.push_back(0);
+    weights.push_back(0), anchor.push_back(0), heights.push_back(height), idle.push_back(0);
     for (Index k = 0; k <= m; ++k) row(m)[k] = row(k)[m] = with[static_cast<std::size_t>(k)];
   }
 
@@ -44,13 +45,36 @@ struct PlaneSet {
       if (drop(k)) continue;
       if (kept != k) {
         weights[kept] = weights[k], heights[kept] = heights[k], idle[kept] = idle[k];
+        anchor[kept] = anchor[k];
         std::copy_n(row(k), size(), row(kept));
         for (Index j = 0; j < size(); ++j) row(j)[kept] = row(j)[k];
         moved(k, kept);
       }
       ++kept;
     }
-    weights.resize(kept), heights.resize(kept), idle.resize(kept);
+    weights.resize(kept), heights.resize(kept), idle.resize(kept), anchor.resize(kept);
+  }
+
+  /// target[k] = weights[k] + s (weights[k] - anchor[k]), as far as no weight falls below 0: what falls less
+  /// than that lets the others rise less. Returns whether anything does.
+  bool aim(double s, std::vector<double>& target) const {
+    double falls = 0, rises = 0;
+    bool stopped = false;
+    target = weights;
+    for (std::size_t k = 0; k < weights.size(); ++k) {
+      const double by = s * (weights[k] - anchor[k]);
+      if (by >= 0) {
+        rises += by;
+      } else {
+        stopped = stopped || weights[k] + by < 0;
+        target[k] = std::max(weights[k] + by, 0.0);
+        falls += weights[k] - target[k];
+      }
+    }
+    const double share = stopped && rises > 0 ? falls / rises : 1;
+    for (std::size_t k = 0; k < weights.size(); ++k)
+      target[k] += share * std::max(s * (weights[k] - anchor[k]), 0.0);
+    return stopped;
   }
 
   void count_idle() {

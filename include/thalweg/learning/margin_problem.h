@@ -34,6 +34,12 @@ struct Offence {
 /// The sign that a weight must keep.
 enum class Sign : std::int8_t { Negative = -1, Free = 0, Positive = 1 };
 
+/// 0 where v has the wrong sign, else v.
+inline double clipped(double v, Sign sign) {
+  const bool wrong = (sign == Sign::Positive && v < 0) || (sign == Sign::Negative && v > 0);
+  return wrong ? 0 : v;
+}
+
 /// Weights, and the energies of one block after another at them. The weights are a sum v of slopes, and w =
 /// scale * clip(v), where clip sets to 0 what has the wrong sign.
 class THALWEG_EXPORT MarginWorker {
@@ -60,16 +66,14 @@ class THALWEG_EXPORT MarginWorker {
   /// clip(v_f)
   double clipped(Index f) const {
     const double v = sums_[static_cast<std::size_t>(f)];
-    if (signs_.empty()) return v;
-    const Sign sign = signs_[static_cast<std::size_t>(f)];
-    const bool wrong = (sign == Sign::Positive && v < 0) || (sign == Sign::Negative && v > 0);
-    return wrong ? 0 : v;
+    return signs_.empty() ? v : thalweg::clipped(v, signs_[static_cast<std::size_t>(f)]);
   }
   double squared_norm() const;  ///< |clip(v)|^2, O(D)
   double scale() const { return scale_; }
   void set_scale(double scale) { scale_ = scale; }  ///< > 0, O(1)
 
  protected:
+  bool has_signs() const { return !signs_.empty(); }
   double& sum(Index f) { return sums_[static_cast<std::size_t>(f)]; }
 
  private:
