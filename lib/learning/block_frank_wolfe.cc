@@ -101,8 +101,11 @@ class Lane {
   }
 
   void begin_pass() {
-    const bool first = sets_[own_.front()].round < 0;
-    if (method_.order == Order::Permuted || first || !draw()) {
+    // Gaps grow old: now and then each block has to be seen.
+    const bool all =
+        method_.order == Order::Permuted || (method_.order == Order::Gaps && pass_ % kSurvey == 0);
+    ++pass_;
+    if (all || !draw()) {
       order_ = own_;
       rng_.shuffle(std::span(order_));
     }
@@ -167,6 +170,8 @@ class Lane {
   Index take_calls() { return std::exchange(calls_, 0); }
 
  private:
+  static constexpr Index kSurvey = 10;
+
   // n draws, uniform or by gap; false where there is no gap left.
   bool draw() {
     std::vector<double> cumulative;
@@ -189,11 +194,11 @@ class Lane {
       set.parts = std::ssize(right);
       set.answers.assign(right.begin(), right.end());
       set.planes.add(0, std::vector<double>{0});
-      set.planes.weights[0] = 1;
+      set.planes.weights[0] = set.planes.anchor[0] = 1;
     }
     if (set.round == round) return;  // the log has it as it was before the first visit of the round
     set.round = round;
-    set.planes.forget([&](Index k) { return k > 0 && set.planes.idle[k] > method_.patience; },
+    set.planes.forget([&](Index k) { return k > 0 && set.planes.forgettable(k, method_.patience); },
                       [&](Index from, Index to) {
                         std::copy_n(set.answers.begin() + from * set.parts, set.parts,
                                     set.answers.begin() + to * set.parts);
@@ -215,7 +220,7 @@ class Lane {
     step_ = planes.weights;
     const double h = run_.shares[block] / run_.options.lambda;
     climb(method_.step, method_.inner_steps, 0, h, planes, values_);
-    if (!cached) planes.count_idle();
+    planes.count_idle(!cached);
     for (std::size_t k = 0; k < step_.size(); ++k) {
       step_[k] = h * (planes.weights[k] - step_[k]);
       raised_ += run_.options.lambda * step_[k] * planes.heights[k];
@@ -254,6 +259,7 @@ class Lane {
   Rng rng_;
   std::unique_ptr<MarginWorker> worker_;
   std::vector<Index> own_, order_;
+  Index pass_ = 0;
   std::vector<Visited> log_;  // blocks of the last run ...
   std::vector<double> kept_;  // ... with the weights they had before
   double raised_ = 0;
@@ -285,14 +291,13 @@ class BlockClimb {
     for (Lane& lane : lanes_) run_.summary.oracle_calls += lane.take_calls();
   }
 
-  // Goes on along the way since the last call, if that is worth while. (The first one only sets the anchor:
-  // with every weight on the right answer no block could go back beyond it.)
+  // Goes on along the way since the last call, if that is worth while.
   void accelerate() {
     const double height = this->height();
     const double s =
         line_search(height - anchor_height_, [&](std::size_t f) { return sums_[f] - anchor_[f]; });
     double share = 0;
-    if (s > kWorthwhile && anchored_) {
+    if (s > kWorthwhile) {
       std::vector<double> rises(lanes_.size());
       on_lanes([&](Lane& lane) { rises[&lane - lanes_.data()] = lane.aim(s); });
       way_.resize(sums_.size());
@@ -304,7 +309,6 @@ class BlockClimb {
                           [&](std::size_t f) { return way_[f]; });
     }
     anchor_ = sums_, anchor_height_ = height;
-    anchored_ = true;
     for (std::size_t f = 0; share > 0 && f < way_.size(); ++f) sums_[f] += share * way_[f];
     on_lanes([&](Lane& lane) {
       lane.go(s, share);
@@ -390,7 +394,6 @@ class BlockClimb {
   std::vector<double> sums_, way_;  // v that all lanes agree on
   std::vector<double> anchor_;      // v after the pass before
   double anchor_height_ = 0;
-  bool anchored_ = false;
   Index round_ = 0;
 };
 

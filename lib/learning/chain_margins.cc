@@ -136,6 +136,8 @@ void ChainMargins<R>::compare_positions() {
         float sum = 0;
         for (std::size_t i = 0; i < other.size(); ++i)
           sum += marked[other[i]] * (other_values.empty() ? 1.f : other_values[i]);
+        if (!std::isfinite(sum))
+          throw InputError(place(data_, n, t), "the square of its values overflows", "scale them down");
         squares_[at(begin + s * T + t)] = squares_[at(begin + t * T + s)] = sum;
       }
       for (std::uint32_t a : row) marked[a] = 0;

@@ -122,7 +122,7 @@ bool MarginRun::report(double dual, bool certified, double estimate) {
 
 namespace {
 
-// The minimum over all planes found so far, to a tenth of the gap that is left.
+// The minimum over all planes found so far, to a tenth of what the last one cuts off.
 class PlaneModel {
  public:
   PlaneModel(MarginRun& run, const CuttingPlane& method)
@@ -156,8 +156,8 @@ class PlaneModel {
       climb(BlockFrankWolfe::Step::Pairwise, 10000, tolerance, 1 / run_.options.lambda, planes_, values);
       sum_up();
     }
-    planes_.count_idle();
-    planes_.forget([&](Index k) { return k > 0 && planes_.idle[k] > method_.patience; },
+    planes_.count_idle(true);
+    planes_.forget([&](Index k) { return k > 0 && planes_.forgettable(k, method_.patience); },
                    [&](Index from, Index to) { slopes_[to].swap(slopes_[from]); });
     slopes_.resize(static_cast<std::size_t>(planes_.size()));
   }
@@ -201,25 +201,26 @@ void run_method(MarginRun& run, const CuttingPlane& method) {
   PlaneModel model(run, method);
   const auto adder = run.problem.worker({});
   std::vector<std::vector<Label>> answers(static_cast<std::size_t>(n));
-  std::vector<double> bounds(answers.size()), costs(answers.size());
+  std::vector<double> bounds(answers.size()), values(answers.size()), costs(answers.size());
   for (;;) {
     run.oracle.run(model.sums(), [&](Index i, const Offence& offence, std::span<const Label> y) {
       answers[i].assign(y.begin(), y.end());
-      bounds[i] = offence.bound, costs[i] = offence.cost;
+      bounds[i] = offence.bound, values[i] = offence.value, costs[i] = offence.cost;
     });
     run.summary.oracle_calls += n;
     run.certify(model.sums(), bounds);
     const double dual = model.dual();
     if (!run.report(dual, true, std::numeric_limits<double>::quiet_NaN())) return;
     std::fill(adder->sums().begin(), adder->sums().end(), 0.0);
-    double height = 0;
+    adder->refresh();
+    double height = 0, value = run.options.lambda / 2 * run.oracle.squared_norm();
     for (Index i = 0; i < n; ++i) {
       const std::vector<Label>& y = answers[i];
       adder->move(i, {y.data(), 1, std::ssize(y)}, std::span(&run.shares[i], 1));
-      height += run.shares[i] * costs[i];
+      height += run.shares[i] * costs[i], value += run.shares[i] * values[i];
     }
     model.add({adder->sums().begin(), adder->sums().end()}, height);
-    model.minimize(0.1 * std::max(run.summary.gap, run.options.gap));
+    model.minimize(0.1 * std::max(value - dual, 0.0));
   }
 }
 

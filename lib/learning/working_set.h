@@ -77,8 +77,13 @@ struct PlaneSet {
     return stopped;
   }
 
-  void count_idle() {
-    for (std::size_t k = 0; k < weights.size(); ++k) idle[k] = weights[k] > 0 ? 0 : idle[k] + 1;
+  /// After a visit. @param counts whether it is one that planes may grow idle by
+  void count_idle(bool counts) {
+    for (std::size_t k = 0; k < weights.size(); ++k) idle[k] = weights[k] > 0 ? 0 : idle[k] + counts;
+  }
+  /// Nothing depends on it.
+  bool forgettable(Index k, Index patience) const {
+    return idle[k] > patience && weights[k] == 0 && anchor[k] == 0;
   }
 
  private:

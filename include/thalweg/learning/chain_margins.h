@@ -30,8 +30,8 @@ class THALWEG_EXPORT ChainMargins : public MarginProblem {
  public:
   /// The parameters are model.weights, in their order: those of its emissions and transitions. Both
   /// references must outlive this.
-  /// @throws InputError where an answer is open or its label not in the model, a value is not finite, or a
-  /// sequence has weight but no allowed ...; OptionError for a model with other terms (attributes of pairs,
+  /// @throws InputError where an answer is open or its label not in the model, a value or its square
+  /// is not finite; OptionError for a model with other terms (attributes of pairs,
   /// contexts, vectors, constraints), or a cost that is not a table [K x K] as above
   ChainMargins(const Model& model, const Dataset& data, PositionCost cost = {});
   ~ChainMargins() override;
