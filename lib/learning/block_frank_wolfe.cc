@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -100,7 +101,18 @@ class Lane {
     order_ = own_;
   }
 
-  void begin_pass() {
+  // @param cached a pass without the oracle: it leaves out blocks that the last one found little amiss with
+  void begin_pass(bool cached) {
+    if (cached) {
+      double total = 0;
+      for (Index i : own_) total += sets_[i].gap;
+      const double least = kLittle * total / static_cast<double>(own_.size());
+      order_.clear();
+      std::copy_if(own_.begin(), own_.end(), std::back_inserter(order_),
+                   [&](Index i) { return sets_[i].gap > least; });
+      rng_.shuffle(std::span(order_));
+      return;
+    }
     // Gaps grow old: now and then each block has to be seen.
     const bool all =
         method_.order == Order::Permuted || (method_.order == Order::Gaps && pass_ % kSurvey == 0);
@@ -111,7 +123,6 @@ class Lane {
     }
   }
   Index visits() const { return std::ssize(order_); }
-
   // Visits the blocks [begin, end) of the order. @param cached without the oracle
   void run(Index begin, Index end, Index round, bool cached) {
     log_.clear(), kept_.clear();
@@ -170,7 +181,8 @@ class Lane {
   Index take_calls() { return std::exchange(calls_, 0); }
 
  private:
-  static constexpr Index kSurvey = 10;
+  static constexpr Index kSurvey = 10;    // passes
+  static constexpr double kLittle = 0.5;  // of the mean gap
 
   // n draws, uniform or by gap; false where there is no gap left.
   bool draw() {
@@ -181,6 +193,7 @@ class Lane {
       cumulative.push_back(total += method_.order == Order::Gaps ? gap : 1);
     }
     if (!(total > 0)) return false;
+    order_.resize(own_.size());
     for (Index& i : order_) {
       const auto found = std::upper_bound(cumulative.begin(), cumulative.end(), rng_.uniform() * total);
       i = own_[std::min<std::size_t>(found - cumulative.begin(), own_.size() - 1)];
@@ -281,8 +294,10 @@ class BlockClimb {
   }
 
   void pass(bool cached) {
-    for (Lane& lane : lanes_) lane.begin_pass();
-    const Index most = lanes_.front().visits(), length = round_length();
+    for (Lane& lane : lanes_) lane.begin_pass(cached);
+    Index most = 0;
+    for (const Lane& lane : lanes_) most = std::max(most, lane.visits());
+    const Index length = round_length();
     for (Index begin = 0; begin < most; begin += length) {
       on_lanes([&](Lane& lane) { lane.run(begin, begin + length, round_, cached); });
       join();
@@ -327,7 +342,7 @@ class BlockClimb {
 
  private:
   static constexpr double kWorthwhile = 0.05;
-  static constexpr Index kRound = 64;
+  static constexpr Index kRound = 32;
 
   template <class Body>
   void on_lanes(Body body) {
@@ -338,7 +353,7 @@ class BlockClimb {
   // Joining costs O(D): rounds are long enough for it not to show, and short enough for lanes to hear of each
   // other.
   Index round_length() const {
-    const Index all = lanes_.front().visits();
+    const Index all = run_.problem.blocks() / std::ssize(lanes_);
     if (lanes_.size() == 1) return all;
     return std::max({std::min(all / 8, kRound), run_.problem.parameters() / 256, Index{1}});
   }

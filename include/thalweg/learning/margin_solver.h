@@ -50,8 +50,9 @@ struct BlockFrankWolfe {
   /// Steps over the answers of a block for one call of its oracle, >= 1. They need only the products of the
   /// block's answers, so that they cost next to nothing; FrankWolfe with 1 is the method of 2013.
   Index inner_steps = 10;
-  /// Passes over the answers that are known between two passes of the oracle, >= 0: for slow oracles.
-  Index cached_passes = 1;
+  /// Passes without the oracle, over the answers that are known, between two with it, >= 0. They visit the
+  /// blocks of larger gaps. Slow oracles want more, up to 10.
+  Index cached_passes = 2;
   /// After each pass a line search along the way since the pass before, in which blocks stop where a weight
   /// would go below 0 (parallel tangents: Shah, Buehler and Kempthorne 1964). It takes weak regularisation.
   bool accelerate = true;
