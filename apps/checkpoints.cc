@@ -56,12 +56,12 @@ void Checkpoints::mention() const {
 }
 
 void Checkpoints::iteration(const TrainProgress& progress) {
-  if (path_.empty() || failed_) return;
+  if (path_.empty() || failed_ || !progress.state) return;
   if (every_ == 0 || since(last_) >= std::max(every_, kLeastShare * cost_)) keep(progress);
 }
 
 bool Checkpoints::keep(const TrainProgress& progress) {
-  if (path_.empty()) return false;
+  if (path_.empty() || !progress.state) return false;
   const Time begin = std::chrono::steady_clock::now();
   try {
     save_checkpoint(progress.state(), path_);

@@ -7,10 +7,12 @@
 
 #include "chart.h"
 #include "commands.h"
+#include "letters.h"
 #include "loss_options.h"
 #include "terminal.h"
 #include "thalweg/core/error.h"
 #include "thalweg/io/atomic_file.h"
+#include "thalweg/io/letters_reader.h"
 #include "thalweg/pipeline/comparison.h"
 #include "training_log.h"
 
@@ -18,7 +20,7 @@ namespace thalweg::app {
 namespace {
 
 struct Options {
-  std::string train, test, templates, svg;
+  std::string train, test, templates, svg, folds, test_folds;
   std::vector<std::string> losses{"likelihood", "softmax-margin", "structured-hinge", "hinge", "perceptron"};
   LossOptions loss;
   std::optional<double> c2, lambda;
@@ -27,7 +29,7 @@ struct Options {
   Boundary boundary = Boundary::Marks;
   int threads = 1;
   std::uint64_t seed = 1;
-  bool json = false;
+  bool letters = false, json = false;
 };
 
 struct Entry {
@@ -38,6 +40,7 @@ struct Entry {
 TrainOptions train_options(const Options& o, const std::string& loss, double sentences) {
   TrainOptions t;
   t.loss = make_loss_of(loss, o.loss, o.seed);
+  t.all_features = o.letters;
   t.c2 = o.lambda ? sentences * *o.lambda / 2 : o.c2.value_or(1);
   t.iterations = o.iterations, t.threads = o.threads, t.seed = o.seed;
   return t;
@@ -131,8 +134,15 @@ void run(const Options& o) {
   features.format = o.format, features.boundary = o.boundary;
   if (!o.templates.empty())
     features.templates = read_text(o.templates), features.templates_name = o.templates;
-  const Examples examples = read_examples(o.train, features);
-  const DevelopmentSet held_out = read_development_set(o.test, o.format, examples.model);
+  if (!o.letters && !(o.folds.empty() && o.test_folds.empty()))
+    throw OptionError("folds", "are those of --format letters", "leave them out");
+  const Examples examples =
+      o.letters ? learn_examples(read_letters(o.train, parse_folds("folds", o.folds)), features)
+                : read_examples(o.train, features);
+  const DevelopmentSet held_out =
+      o.letters
+          ? development_set(read_letters(o.test, parse_folds("test-folds", o.test_folds)), examples.model)
+          : read_development_set(o.test, o.format, examples.model);
   std::vector<TrainOptions> trainings;  // all of them are sound before the first begins
   for (const std::string& loss : o.losses)
     trainings.push_back(train_options(o, loss, examples.data.total_weight()));
@@ -170,8 +180,9 @@ constexpr const char* kHelp =
 Shows accuracy, span F1, how often and how far the right answer lies below all others, calibration and time.
 TEST has no part in training: nothing is chosen by it.
 
-Example:
-  thalweg compare train.conll --test test.conll --losses likelihood,structured-hinge --svg curves.svg)";
+Examples:
+  thalweg compare train.conll --test test.conll --losses likelihood,structured-hinge --svg curves.svg
+  thalweg compare letter.data --format letters --folds 1-9 --test letter.data --test-folds 0 --lambda 0.001)";
 
 }  // namespace
 
@@ -194,7 +205,9 @@ void add_compare(CLI::App& program) {
           std::map<std::string, Boundary>{{"marks", Boundary::Marks}, {"none", Boundary::None}}))
       ->default_str("marks")
       ->option_text("marks|none [marks]");
-  add_format(*app, o->format);
+  add_training_format(*app, o->format, o->letters);
+  app->add_option("--folds", o->folds, "With --format letters: the folds of TRAIN, as in 1-9; all without");
+  app->add_option("--test-folds", o->test_folds, "The same of TEST");
   app->add_option("--svg", o->svg, "Where a picture of the error against training time goes");
   app->add_option("--threads", o->threads, "Threads, >= 1; results are the same for any number")
       ->capture_default_str();

@@ -11,11 +11,13 @@
 
 #include "checkpoints.h"
 #include "commands.h"
+#include "letters.h"
 #include "loss_options.h"
 #include "model_choice.h"
 #include "terminal.h"
 #include "thalweg/core/error.h"
 #include "thalweg/io/atomic_file.h"
+#include "thalweg/io/letters_reader.h"
 #include "thalweg/io/model_file.h"
 #include "training_log.h"
 
@@ -32,10 +34,12 @@ struct Options {
   LossOptions loss;
   Solver solver = Solver::Auto;
   std::optional<double> c1, c2, lambda;
-  double gap = 1e-5, aggressiveness = 1, rate = 0;
-  Index iterations = 0, batch = 64, min_count = 1, patience = 20, memory = 6, order = 1, folds = 0;
+  std::optional<double> gap;
+  double aggressiveness = 1, rate = 0;
+  Index iterations = 0, batch = 64, min_count = 1, patience = 20, memory = 6, order = 1;
+  std::string folds;  // a number, or those of letters to train on
   double checkpoint_every = 60;
-  bool all_features = false, json = false, resume = false;
+  bool letters = false, all_features = false, json = false, resume = false;
   Boundary boundary = Boundary::Marks;
   Encoding encoding = Encoding::None;
   Format format = Format::Columns;
@@ -78,7 +82,7 @@ TrainOptions train_options(const Options& o, double sentences) {
   if (o.lambda) t.c2 = sentences * *o.lambda / 2;
   t.gap = o.gap, t.aggressiveness = o.aggressiveness, t.iterations = o.iterations, t.patience = o.patience,
   t.memory = o.memory, t.batch = o.batch, t.rate = o.rate;
-  t.all_features = o.all_features, t.order = o.order;
+  t.all_features = o.all_features || o.letters, t.order = o.order;
   t.threads = o.threads, t.seed = o.seed;
   return t;
 }
@@ -132,10 +136,16 @@ TuneOptions tune_options(const Options& o) {
   return t;
 }
 
+// Parts of cross-validation.
+Index fold_count(const Options& o) { return o.letters ? 0 : parse_fold_count(o.folds); }
+
 void check_together(const Options& o) {
-  if (o.model.empty() && o.folds == 0 && o.tune.empty())
+  const Index folds = fold_count(o);
+  if (o.letters && (!o.dev.empty() || !o.tune.empty()))
+    throw OptionError("format", "letters has folds and no development set", "leave --dev and --tune out");
+  if (o.model.empty() && folds == 0 && o.tune.empty())
     throw OptionError("model", "is missing", "say where the model goes, or give --folds to validate only");
-  if (!o.tune.empty() && o.dev.empty() && o.folds == 0)
+  if (!o.tune.empty() && o.dev.empty() && folds == 0)
     throw OptionError("tune", "has nothing to judge by", "give --dev FILE or --folds K");
   if (!o.dev.empty() && o.vectors.empty() != o.dev_vectors.empty())
     throw OptionError("dev-vectors", "goes with --vectors and --dev", "give both files, or neither");
@@ -194,14 +204,15 @@ void run_on_folds(const Options& o, const FeatureOptions& features, const Model*
   const Corpus corpus = read_corpus(o.train, o.format, o.instance_weights);
   TrainOptions options = train_options(o, corpus.total_weight());
   options.init = init;
-  const CrossValidationOptions how{.folds = o.folds, .seed = o.seed};
+  const Index count = fold_count(o);
+  const CrossValidationOptions how{.folds = count, .seed = o.seed};
   if (o.tune.empty()) {
-    print(cross_validate(corpus, features, options, how, [&](const FoldScore& f) { report(f, o.folds); }),
+    print(cross_validate(corpus, features, options, how, [&](const FoldScore& f) { report(f, count); }),
           o.json);
   } else {
     const std::vector<Index> fold_of = assign_folds(corpus.size(), how);
     std::vector<Fold> folds;
-    for (Index k = 0; k < o.folds; ++k) folds.push_back(make_fold(corpus, features, fold_of, k));
+    for (Index k = 0; k < count; ++k) folds.push_back(make_fold(corpus, features, fold_of, k));
     take(tune(folds, options, tune_options(o), [](const Trial& t) { report(t); }), o, options);
   }
   if (o.model.empty()) return;
@@ -218,9 +229,11 @@ void run(const Options& o) {
     if (!path.empty()) const AtomicFile probe(path);
   std::optional<Model> init;
   if (!o.init.empty()) init = load_model(o.init);
-  if (o.folds > 0) return run_on_folds(o, features, init ? &*init : nullptr, start);
+  if (fold_count(o) > 0) return run_on_folds(o, features, init ? &*init : nullptr, start);
 
-  Examples examples = read_examples(o.train, features);
+  Examples examples = o.letters
+                          ? learn_examples(read_letters(o.train, parse_folds("folds", o.folds)), features)
+                          : read_examples(o.train, features);
   TrainOptions options = train_options(o, examples.data.total_weight());
   if (init) options.init = &*init;
   std::optional<DevelopmentSet> dev;
@@ -307,16 +320,23 @@ void add_train(CLI::App& program) {
          "auto; eg (online exponentiated gradient, Collins et al. 2008: few passes, a certified gap; c2 > 0 "
          "and c1 = 0); lbfgs (OWL-QN where c1 > 0); for the perceptron averaged, or pa "
          "(passive-aggressive steps, Crammer et al. 2006); for any loss adagrad (Duchi et al. 2011) or adam "
-         "(Kingma and Ba 2015) on --batch sentences at a time. auto takes eg where it can, else lbfgs")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Solver>{{"auto", Solver::Auto},
-                                                                        {"eg", Solver::ExponentiatedGradient},
-                                                                        {"lbfgs", Solver::Lbfgs},
-                                                                        {"averaged", Solver::Averaged},
-                                                                        {"pa", Solver::PassiveAggressive},
-                                                                        {"adagrad", Solver::Adagrad},
-                                                                        {"adam", Solver::Adam}}))
+         "(Kingma and Ba 2015) on --batch sentences at a time; for structured-hinge, with a certified gap, "
+         "bcfw (pairwise steps of "
+         "block-coordinate Frank-Wolfe, Lacoste-Julien et al. 2013), cutting-plane (Joachims et al. 2009) or "
+         "subgradient. auto takes eg, bcfw and averaged where they can, else lbfgs or adagrad")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, Solver>{{"auto", Solver::Auto},
+                                                                {"eg", Solver::ExponentiatedGradient},
+                                                                {"lbfgs", Solver::Lbfgs},
+                                                                {"averaged", Solver::Averaged},
+                                                                {"pa", Solver::PassiveAggressive},
+                                                                {"adagrad", Solver::Adagrad},
+                                                                {"adam", Solver::Adam},
+                                                                {"bcfw", Solver::BlockFrankWolfe},
+                                                                {"cutting-plane", Solver::CuttingPlane},
+                                                                {"subgradient", Solver::Subgradient}}))
       ->default_str("auto")
-      ->option_text("auto|eg|lbfgs|averaged|pa|adagrad|adam [auto]");
+      ->option_text("auto|eg|lbfgs|averaged|pa|adagrad|adam|bcfw|cutting-plane|subgradient [auto]");
   auto* c2 = app->add_option("--c2", o->c2, "Weight of |w|^2, >= 0 [1; 0 when only --c1 is given]");
   app->add_option("--c1", o->c1, "Weight of |w|_1, >= 0; above 0 most weights become exactly 0 [0]");
   auto* lambda = app->add_option("--lambda", o->lambda,
@@ -336,9 +356,10 @@ void add_train(CLI::App& program) {
       ->expected(2)
       ->check(CLI::PositiveNumber)
       ->option_text("LOWEST,HIGHEST");
-  app->add_option("--gap", o->gap,
-                  "For eg: stop when the objective is certified to be within this share of its optimum, >= 0")
-      ->capture_default_str();
+  app->add_option(
+      "--gap", o->gap,
+      "Stop when the objective is certified to be so near its optimum, >= 0: for eg a share of it "
+      "[1e-5]; for bcfw, cutting-plane and subgradient of the objective per sentence [0.001]");
   app->add_option("--aggressiveness", o->aggressiveness, "For pa: the longest step, > 0")
       ->capture_default_str();
   app->add_option("--batch", o->batch, "For adagrad and adam: sentences a step, >= 1")->capture_default_str();
@@ -388,7 +409,8 @@ void add_train(CLI::App& program) {
          "--folds", o->folds,
          "K >= 2: cross-validation first. Each of K parts of TRAIN, drawn by --seed, is labelled by a "
          "model of the others, of their words and labels alone; a table shows F1 and accuracy with "
-         "their mean and standard deviation. The model is then trained on all. 5 or 10 are usual")
+         "their mean and standard deviation. The model is then trained on all. 5 or 10 are usual. With "
+         "--format letters the folds of the file to train on, as in 0 or 1-9; all without")
       ->excludes(dev);
   app->add_option("--patience", o->patience,
                   "With --dev: stop after so many iterations with nothing better, >= 1")
@@ -407,7 +429,7 @@ void add_train(CLI::App& program) {
                 "Go on from the checkpoint, if there is one; the model is then, bit for bit, that of a "
                 "training that was not interrupted. All but --threads must be as it was");
   app->add_option("--memory", o->memory, "Curvature pairs of lbfgs, >= 1")->capture_default_str();
-  add_format(*app, o->format);
+  add_training_format(*app, o->format, o->letters);
   app->add_option("--threads", o->threads,
                   "Threads, >= 1; the model is the same, bit for bit, for any number")
       ->capture_default_str();

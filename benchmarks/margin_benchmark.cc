@@ -84,7 +84,7 @@ void run(benchmark::State& state, const Letters& letters, const Case& what, cons
   options.gap = what.gap, options.passes = solver.passes, options.threads = solver.threads;
   MarginSummary summary;
   for (auto _ : state) {
-    const ChainMargins<float> problem(letters.examples.model, letters.examples.data, {.mean = true});
+    const ChainMargins<float> problem(letters.examples.model, letters.examples.data, HammingMeanCost{});
     summary = minimize_margin_loss(problem, options);
   }
   state.counters["passes"] = static_cast<double>(summary.passes);

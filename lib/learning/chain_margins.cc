@@ -26,7 +26,7 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 // --- the problem
 
 template <class R>
-ChainMargins<R>::ChainMargins(const Model& model, const Dataset& data, PositionCost cost)
+ChainMargins<R>::ChainMargins(const Model& model, const Dataset& data, TaskCost cost)
     : model_(model),
       data_(data),
       cost_(std::move(cost)),
@@ -71,16 +71,8 @@ void ChainMargins<R>::check(const Model& model) const {
   for (float x : data_.attributes.values) {
     if (!std::isfinite(x)) throw InputError("training data", "a value is not finite", "leave it out");
   }
-  if (cost_.table.empty()) return;
-  const auto bad = [](const char* what) { throw OptionError("cost", what, "costs are >= 0, 0 if right"); };
-  if (std::ssize(cost_.table) != labels_ * labels_) bad("is not a table of labels by labels");
-  for (Index i = 0; i < labels_; ++i) {
-    for (Index j = 0; j < labels_; ++j) {
-      const double c = cost_.table[at(i * labels_ + j)];
-      if (!(c >= 0 && std::isfinite(c))) bad("has an entry that is negative or not finite");
-      if (i == j && c != 0) bad("charges for what is right");
-    }
-  }
+  TableBuffer<double> costs(std::ssize(data_.answer(0)), labels_);
+  lower<double>(cost_, data_.answer(0), costs);  // refuses what does not fit
 }
 
 template <class R>
@@ -166,23 +158,16 @@ class ChainMargins<R>::Worker : public MarginWorker {
     right_ = problem_.data_.answer(block);
     const Index T = std::ssize(right_);
     gather(unary_.resize(T, problem_.labels_));
+    lower<double>(problem_.cost_, right_, costs_.resize(T, problem_.labels_));
   }
 
   Offence most_offending(std::span<Label> y) override {
     const Index T = unary_.rows(), K = problem_.labels_;
     if (T == 0) return {};
-    const auto per_scale = static_cast<R>(unit() / scale());
+    const auto per_scale = static_cast<R>(1 / scale());
     const Table<R> augmented = augmented_.resize(T, K);
-    for (Index t = 0; t < T; ++t) {
-      const Label right = right_[at(t)];
-      if (problem_.cost_.table.empty()) {
-        for (Index l = 0; l < K; ++l) augmented[t][l] = unary_[t][l] - per_scale;
-        augmented[t][right] = unary_[t][right];
-      } else {
-        const double* const costs = &problem_.cost_.table[at(static_cast<Index>(right) * K)];
-        for (Index l = 0; l < K; ++l) augmented[t][l] = unary_[t][l] - per_scale * static_cast<R>(costs[l]);
-      }
-    }
+    for (Index i = 0; i < augmented.size(); ++i)
+      augmented.data[i] = unary_[0][i] - per_scale * static_cast<R>(costs_[0][i]);
     const double lowest = minima_.minimize({augmented_.view(), pairwise_.view(), {}}, couplings_, y);
     if (!std::isfinite(lowest))
       throw InputError(place(problem_.data_, block_, 0), "the energies of its sequence are not finite",
@@ -257,21 +242,10 @@ class ChainMargins<R>::Worker : public MarginWorker {
  private:
   static constexpr Index kSlack = 16;  // numbers that may be read behind the last row
 
-  double unit() const {
-    return problem_.cost_.mean && !right_.empty() ? 1 / static_cast<double>(right_.size()) : 1;
-  }
-
   double cost(std::span<const Label> y) const {
-    const std::vector<double>& table = problem_.cost_.table;
     double total = 0;
-    for (std::size_t t = 0; t < y.size(); ++t) {
-      if (table.empty()) {
-        total += y[t] != right_[t];
-      } else {
-        total += table[right_[t] * static_cast<std::size_t>(problem_.labels_) + y[t]];
-      }
-    }
-    return total * unit();
+    for (std::size_t t = 0; t < y.size(); ++t) total += costs_[static_cast<Index>(t)][y[t]];
+    return total;
   }
 
   // Unary energies of the block at scale 1.
@@ -395,6 +369,7 @@ class ChainMargins<R>::Worker : public MarginWorker {
   std::span<const Label> right_;
   AlignedVector<R> weights_;  // [attributes x stride], clip(v)
   TableBuffer<R> pairwise_, unary_, augmented_;
+  TableBuffer<double> costs_;  // of the block
   Couplings<R> couplings_;
   MinSum<R> minima_;
   TableBuffer<double> slope_;

@@ -114,7 +114,7 @@ std::string fingerprint(const Model& model, const Dataset& data, const Developme
   add("development set", development_hash(development));
   add("loss", std::string(name(o.loss)) + options_of(o.loss));
   add("solver", name(o.solver));
-  add("c2", o.c2), add("c1", o.c1), add("gap", o.gap);
+  add("c2", o.c2), add("c1", o.c1), add("gap", o.gap.value_or(-1));
   add("iterations", o.iterations), add("aggressiveness", o.aggressiveness);
   add("batch", o.batch), add("rate", o.rate);
   add("patience", o.patience), add("memory", o.memory), add("order", o.order), add("seed", o.seed);

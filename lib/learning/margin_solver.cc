@@ -103,6 +103,7 @@ bool MarginRun::report(double dual, bool certified, double estimate) {
   MarginProgress progress;
   progress.pass = summary.passes, progress.oracle_calls = summary.oracle_calls;
   progress.dual = dual, progress.gap_estimate = estimate;
+  progress.weights = summary.weights;
   summary.gap = summary.primal - summary.dual;
   if (certified) progress.primal = summary.primal, progress.gap = summary.gap;
   const bool wanted = !callback_ || callback_(progress);

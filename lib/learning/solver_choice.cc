@@ -18,7 +18,24 @@ bool has_dual(const Model& model, const Dataset& data, const TrainOptions& o) {
          ExponentiatedGradient::bytes(model, data) <= kMostBytes;
 }
 
+// What the margin solvers cannot do; empty: nothing that is asked for.
+std::string margin_obstacle(const Model& model, const Dataset& data, const TrainOptions& o) {
+  if (!(o.c2 > 0) || o.c1 > 0) return "anything but c2 > 0 and c1 = 0";
+  if (o.init) return "a start from another model";
+  if (model.pairs.features() > 0) return "transitions that depend on the input";
+  if (!model.contexts.empty()) return "chains of second order and beyond";
+  if (model.vector_columns > 0) return "vectors";
+  if (!model.constraints.empty()) return "constraints";
+  if (!data.class_weights.empty()) return "class weights";
+  if (!data.choices.empty()) return "open answers";
+  return {};
+}
+
 }  // namespace
+
+bool is_margin_solver(Solver solver) {
+  return solver == Solver::BlockFrankWolfe || solver == Solver::CuttingPlane || solver == Solver::Subgradient;
+}
 
 const char* name(Solver solver) {
   switch (solver) {
@@ -34,6 +51,12 @@ const char* name(Solver solver) {
       return "adagrad";
     case Solver::Adam:
       return "adam";
+    case Solver::BlockFrankWolfe:
+      return "bcfw";
+    case Solver::CuttingPlane:
+      return "cutting-plane";
+    case Solver::Subgradient:
+      return "subgradient";
     default:
       return "auto";
   }
@@ -42,7 +65,9 @@ const char* name(Solver solver) {
 void validate(const TrainOptions& o) {
   require(o.c2 >= 0 && std::isfinite(o.c2), "c2", o.c2, "finite and >= 0", "1 is the usual start");
   require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and >= 0", "0 turns it off");
-  require(o.gap >= 0 && std::isfinite(o.gap), "gap", o.gap, "finite and >= 0", "1e-5 is the default");
+  if (o.gap)
+    require(*o.gap >= 0 && std::isfinite(*o.gap), "gap", *o.gap, "finite and >= 0",
+            "leave it out for the solver's own");
   require(o.aggressiveness > 0 && std::isfinite(o.aggressiveness), "aggressiveness", o.aggressiveness,
           "finite and > 0", "1 is the default");
   require(o.batch >= 1, "batch", static_cast<double>(o.batch), ">= 1", "64 is the default");
@@ -62,11 +87,24 @@ void validate(const TrainOptions& o) {
 
 Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions& o) {
   const bool perceptron = std::holds_alternative<PerceptronLoss>(o.loss),
+             hinge = std::holds_alternative<StructuredHingeLoss>(o.loss),
              likelihood = std::holds_alternative<LikelihoodLoss>(o.loss);
   if (o.solver == Solver::Auto) {
     if (perceptron) return Solver::Averaged;
+    if (hinge && margin_obstacle(model, data, o).empty()) return Solver::BlockFrankWolfe;
     if (!is_smooth(o.loss)) return Solver::Adagrad;
     return likelihood && has_dual(model, data, o) ? Solver::ExponentiatedGradient : Solver::Lbfgs;
+  }
+  if (is_margin_solver(o.solver)) {
+    if (!hinge)
+      throw OptionError(
+          "solver",
+          std::string(name(o.solver)) + " is for the structured hinge, not for " + std::string(name(o.loss)),
+          "use --loss structured-hinge, or leave --solver out");
+    const std::string obstacle = margin_obstacle(model, data, o);
+    if (!obstacle.empty())
+      throw OptionError("solver", std::string(name(o.solver)) + " does not offer " + obstacle, "use adagrad");
+    return o.solver;
   }
   const bool online = o.solver == Solver::Averaged || o.solver == Solver::PassiveAggressive;
   if (o.solver == Solver::Adagrad || o.solver == Solver::Adam) return o.solver;

@@ -15,4 +15,7 @@ void validate(const TrainOptions& options);
 /// @throws OptionError for a solver that the loss, the regularisers or the features rule out
 Solver choose_solver(const Model& model, const Dataset& data, const TrainOptions& options);
 
+/// Whether it is one of learning/margin_solver.h.
+bool is_margin_solver(Solver solver);
+
 }  // namespace thalweg

@@ -6,8 +6,10 @@
 
 #include "learning/state_checks.h"
 #include "thalweg/learning/batch_objective.h"
+#include "thalweg/learning/chain_margins.h"
 #include "thalweg/learning/class_weights.h"
 #include "thalweg/learning/exponentiated_gradient.h"
+#include "thalweg/learning/margin_solver.h"
 #include "thalweg/learning/minibatch_learner.h"
 #include "thalweg/learning/online_learner.h"
 #include "thalweg/optimization/lbfgs.h"
@@ -17,6 +19,7 @@ namespace {
 
 // Passes over the dual after which the problem is so nearly unregularised that L-BFGS gets on faster.
 constexpr Index kDualPasses = 60;
+constexpr double kDualGap = 1e-5, kMarginGap = 1e-3;
 constexpr Index kOnlinePasses = 10, kMinibatchPasses = 30;
 
 Index count_nonzeros(std::span<const double> w) {
@@ -55,7 +58,8 @@ class DualClimb {
   }
 
   void pass(Index pass, bool last) {
-    const double rise = learner_.pass(), tolerance = run_.options.gap * std::abs(learner_.dual());
+    const double rise = learner_.pass(),
+                 tolerance = run_.options.gap.value_or(kDualGap) * std::abs(learner_.dual());
     TrainProgress progress;
     progress.iteration = progress.evaluations = run_.summary.iterations = run_.summary.evaluations = pass;
     progress.objective = std::numeric_limits<double>::quiet_NaN(), progress.dual = learner_.dual();
@@ -106,7 +110,7 @@ void Run::report(TrainProgress& progress, std::span<const double> weights,
                  const std::function<void(TrainState&)>& keep) const {
   progress.seconds = clock.seconds(), progress.weights = weights;
   if (!watch.look(weights, progress)) summary.stopped = "nothing better on the development set";
-  progress.state = [&] { return state(keep); };
+  if (keep) progress.state = [&] { return state(keep); };
   if (callback && !callback(progress)) summary.stopped = "asked to";
 }
 
@@ -236,6 +240,48 @@ void run_minibatches(const Run& run) {
   }
   run.model.weights.assign(learner.weights().begin(), learner.weights().end());
   if (summary.stopped.empty()) summary.stopped = "all passes made";
+}
+
+namespace {
+
+MarginOptions margin_options(const Run& run, double total_weight) {
+  const TrainOptions& o = run.options;
+  MarginOptions m{.lambda = 2 * o.c2 / total_weight,
+                  .gap = o.gap.value_or(kMarginGap),
+                  .certify_each_pass = true,
+                  .threads = o.threads,
+                  .seed = o.seed};
+  if (run.summary.used == Solver::CuttingPlane) m.method = CuttingPlane{};
+  if (run.summary.used == Solver::Subgradient) m.method = SubgradientDescent{};
+  if (o.iterations > 0) m.passes = o.iterations;
+  return m;
+}
+
+const char* describe(MarginSummary::Stop stop) {
+  return stop == MarginSummary::Stop::Gap ? "the gap to the optimum is small enough" : "all passes made";
+}
+
+}  // namespace
+
+void run_margin(const Run& run) {
+  TrainSummary& summary = run.summary;
+  const auto& loss = std::get<StructuredHingeLoss>(run.options.loss);
+  const ChainMargins<float> problem(run.model, run.data, loss.cost);
+  double total = 0;  // by which the mean of the solver becomes the sum of the objective
+  for (Index n = 0; n < run.data.size(); ++n) total += run.data.weight(n);
+  const MarginOptions options = margin_options(run, total);
+  const MarginSummary found = minimize_margin_loss(problem, options, [&](const MarginProgress& pass) {
+    TrainProgress progress;
+    progress.iteration = progress.evaluations = summary.iterations = summary.evaluations = pass.pass;
+    progress.objective = summary.objective = total * pass.primal;
+    progress.dual = summary.dual = total * pass.dual;
+    progress.active = count_nonzeros(pass.weights);
+    run.report(progress, pass.weights, {});
+    return summary.stopped.empty();
+  });
+  run.model.weights = found.weights;
+  summary.objective = total * found.primal, summary.dual = total * found.dual;
+  if (summary.stopped.empty()) summary.stopped = describe(found.stopped);
 }
 
 }  // namespace thalweg

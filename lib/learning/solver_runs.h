@@ -44,5 +44,7 @@ void run_exponentiated_gradient(const Run& run);
 void run_online(const Run& run);
 /// Passes of Adagrad or Adam.
 void run_minibatches(const Run& run);
+/// Passes of a margin solver, with its certificate after each.
+void run_margin(const Run& run);
 
 }  // namespace thalweg

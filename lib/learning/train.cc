@@ -129,6 +129,8 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
   summary.requested = options.solver, summary.used = choose_solver(model, data, options);
   DevelopmentWatch watch(model, development, options);
   const std::string now = fingerprint(model, data, development, options);
+  if (options.resume && is_margin_solver(summary.used))
+    throw OptionError("resume", std::string(name(summary.used)) + " keeps no checkpoints", "leave it out");
   if (options.resume) take_up(*options.resume, now, watch, clock, summary);
   const Run run{model, data, options, callback, watch, clock, now, summary};
   if (summary.used == Solver::Averaged || summary.used == Solver::PassiveAggressive) {
@@ -137,6 +139,8 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
     run_exponentiated_gradient(run);
   } else if (summary.used == Solver::Adagrad || summary.used == Solver::Adam) {
     run_minibatches(run);
+  } else if (is_margin_solver(summary.used)) {
+    run_margin(run);
   } else {
     run_lbfgs(run);
   }

@@ -18,6 +18,14 @@ using namespace thalweg::testing;
 
 namespace {
 
+// [K x K] by right and answered label.
+PairCost prices(std::initializer_list<double> list) {
+  const auto K = static_cast<Index>(std::lround(std::sqrt(static_cast<double>(list.size()))));
+  PairCost cost{TableBuffer<double>(K, K)};
+  std::copy(list.begin(), list.end(), cost.prices[0]);
+  return cost;
+}
+
 // A few short sequences over three labels and five attributes with values, too noisy to be separated.
 struct Tiny {
   Model model;
@@ -196,8 +204,7 @@ TEMPLATE_TEST_CASE("a worker's prices, products and steps are those of the slope
                    double) {
   const bool observed = GENERATE(false, true);
   const Tiny tiny(5, 9, observed);
-  const ChainMargins<TestType> problem(tiny.model, tiny.data,
-                                       {.mean = true, .table = {0, 1, 2, 3, 0, 1, 2, 2, 0}});
+  const ChainMargins<TestType> problem(tiny.model, tiny.data, prices({0, 1, 2, 3, 0, 1, 2, 2, 0}));
   const double tolerance = sizeof(TestType) == 4 ? 1e-5 : 1e-12;
   const auto worker = problem.worker({});
   std::vector<double> v(static_cast<std::size_t>(problem.parameters()), 0.0);
@@ -238,8 +245,7 @@ TEMPLATE_TEST_CASE("a worker's prices, products and steps are those of the slope
     for (const Labelling& l : enumerate(Chain<double>{zero.view(), pairs.view(), {}})) {
       double cost = 0;
       for (std::size_t t = 0; t < right.size(); ++t)
-        cost +=
-            std::vector<double>{0, 1, 2, 3, 0, 1, 2, 2, 0}[right[t] * 3 + l.y[t]] / static_cast<double>(T);
+        cost += std::vector<double>{0, 1, 2, 3, 0, 1, 2, 2, 0}[right[t] * 3 + l.y[t]];
       worker->margins({l.y.data(), 1, T}, {values.data(), 1});
       worst = std::max(worst, cost - values[0]);
     }
@@ -443,20 +449,20 @@ TEST_CASE("margin problems that make no sense are refused", "[margin]") {
   CHECK(where({.method = BlockFrankWolfe{.lanes = 0}}) == "lanes");
   CHECK(where({.method = CuttingPlane{.patience = 0}}) == "patience");
 
-  const auto make = [&](const PositionCost& cost) { ChainMargins<double>(tiny.model, tiny.data, cost); };
-  CHECK_THROWS_AS(make({.table = {0, 1}}), OptionError);
-  CHECK_THROWS_AS(make({.table = {0, 1, 1, 1, 0, -1, 1, 1, 0}}), OptionError);
-  CHECK_THROWS_AS(make({.table = {1, 1, 1, 1, 0, 1, 1, 1, 0}}), OptionError);
+  const auto make = [&](const TaskCost& cost) { ChainMargins<double>(tiny.model, tiny.data, cost); };
+  CHECK_THROWS_AS(make(PairCost{TableBuffer<double>(2, 2)}), InputError);
+  CHECK_THROWS_AS(make(prices({0, -1, -1, -1, 0, -1, -1, -1, 0})), InputError);
+  CHECK_THROWS_AS(make(prices({1, 1, 1, 1, 1, 1, 1, 1, 1})), InputError);
   const Label kept = std::exchange(tiny.data.labels[1], kNoLabel);
-  CHECK_THROWS_AS(make({}), InputError);
+  CHECK_THROWS_AS(make(HammingCost{}), InputError);
   tiny.data.labels[1] = 3;
-  CHECK_THROWS_AS(make({}), InputError);
+  CHECK_THROWS_AS(make(HammingCost{}), InputError);
   tiny.data.labels[1] = kept;
   tiny.data.attributes.values[2] = kInfinity<float>;
-  CHECK_THROWS_AS(make({}), InputError);
+  CHECK_THROWS_AS(make(HammingCost{}), InputError);
   tiny.data.attributes.values[2] = 0;
   tiny.model.vector_columns = 2;
-  CHECK_THROWS_AS(make({}), OptionError);
+  CHECK_THROWS_AS(make(HammingCost{}), OptionError);
 }
 
 TEST_CASE("energies that overflow are an error", "[margin]") {
@@ -531,7 +537,7 @@ TEST_CASE("the optima of OCR letters are met", "[margin]") {
     const Index K = static_cast<Index>(model.labels.size());
     model.emissions = all_features(static_cast<Index>(model.attributes.size()), K);
     model.transitions = all_features(K, K);
-    const ChainMargins<float> problem(model, examples.data, {.mean = true});
+    const ChainMargins<float> problem(model, examples.data, HammingMeanCost{});
     CHECK(problem.blocks() == (large ? 6251 : 626));
     CHECK(problem.parameters() == 4082);
     for (const Optimum& known :

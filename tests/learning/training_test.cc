@@ -406,7 +406,9 @@ TEST_CASE("options that mean nothing are named", "[learning]") {
   fails({.loss = LikelihoodLoss{0}}, "beta");
   fails({.loss = PerceptronLoss{}, .solver = Solver::Lbfgs}, "solver");
   fails({.loss = HingeLoss{0}}, "margin");
-  fails({.loss = HingeLoss{}}, "loss");
+  fails({.loss = HingeLoss{}, .solver = Solver::BlockFrankWolfe}, "solver");
+  fails({.loss = StructuredHingeLoss{}, .solver = Solver::BlockFrankWolfe, .c2 = 0}, "solver");
+  fails({.loss = StructuredHingeLoss{}, .solver = Solver::CuttingPlane, .order = 2}, "solver");
   fails({.loss = HingeLoss{}, .solver = Solver::Lbfgs}, "solver");
   fails({.loss = MeeLoss{}, .solver = Solver::ExponentiatedGradient}, "solver");
   fails({.loss = PerceptronLoss{}, .c1 = 1}, "c1");

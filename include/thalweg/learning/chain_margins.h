@@ -3,7 +3,7 @@
 ///
 ///     E(x, y; w) = - sum_t sum_{a in x_t} x_t(a) w(a, y_t) - sum_t w(y_t, y_{t+1}),
 ///
-/// and the task cost is a sum over positions: Hamming, its mean, or weighted by pairs of labels.
+/// and the task cost is any that is a sum over positions (learning/task_cost.h).
 #pragma once
 
 #include <memory>
@@ -13,16 +13,10 @@
 #include "thalweg/core/export.h"
 #include "thalweg/features/dataset.h"
 #include "thalweg/learning/margin_problem.h"
+#include "thalweg/learning/task_cost.h"
 #include "thalweg/model/linear_chain.h"
 
 namespace thalweg {
-
-/// Delta(y) = s sum_t table[right_t][y_t], with s = 1, or 1/T for the mean.
-struct PositionCost {
-  bool mean = false;
-  /// [K x K] what taking label j for label i costs, >= 0, and 0 for i = j; empty: 1 for every mistake
-  std::vector<double> table{};
-};
 
 /// R is the scalar of tables: float for training; double for referees. Sums of slopes are double in both.
 template <class R>
@@ -31,9 +25,9 @@ class THALWEG_EXPORT ChainMargins : public MarginProblem {
   /// The parameters are model.weights, in their order: those of its emissions and transitions. Both
   /// references must outlive this.
   /// @throws InputError where an answer is open or its label not in the model, a value or its square
-  /// is not finite; OptionError for a model with other terms (attributes of pairs,
-  /// contexts, vectors, constraints), or a cost that is not a table [K x K] as above
-  ChainMargins(const Model& model, const Dataset& data, PositionCost cost = {});
+  /// is not finite, or for a cost that does not fit the labels; OptionError for a model with other terms
+  /// (attributes of pairs, contexts, vectors, constraints)
+  ChainMargins(const Model& model, const Dataset& data, TaskCost cost = HammingCost{});
   ~ChainMargins() override;
 
   Index blocks() const override { return data_.size(); }
@@ -51,7 +45,7 @@ class THALWEG_EXPORT ChainMargins : public MarginProblem {
 
   const Model& model_;
   const Dataset& data_;
-  PositionCost cost_;
+  TaskCost cost_;
   Index labels_, parameters_;
   bool all_emissions_ = false;            // every attribute has a weight for every label
   std::vector<std::int32_t> transition_;  // [K x K] its number, or -1

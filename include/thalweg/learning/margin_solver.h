@@ -12,7 +12,7 @@
 /// and D <= P everywhere, so that P(w) - D(alpha) bounds what is left to gain: a certificate. `clip` sets to
 /// 0 what breaks a sign constraint, and does nothing without them.
 ///
-///     const ChainMargins<float> problem(model, data, {.mean = true});
+///     const ChainMargins<float> problem(model, data, HammingMeanCost{});
 ///     const MarginSummary found = minimize_margin_loss(problem, {.lambda = 0.01, .gap = 1e-3});
 ///     // found.weights, found.primal, found.dual; found.stopped says whether the gap was reached
 ///
@@ -87,6 +87,7 @@ struct MarginProgress {
   double gap = std::numeric_limits<double>::quiet_NaN();  ///< primal - the highest dual so far, certified
   /// What the visits of the pass suggest about the gap, from BlockFrankWolfe: no certificate.
   double gap_estimate = std::numeric_limits<double>::quiet_NaN();
+  std::span<const double> weights{};  ///< those of the best primal, or none yet; valid within the callback
 };
 /// Returns false to stop.
 using MarginCallback = std::function<bool(const MarginProgress&)>;

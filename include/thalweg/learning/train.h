@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -23,7 +24,9 @@
 namespace thalweg {
 
 enum class Solver {
-  Auto,  ///< for the likelihood ExponentiatedGradient where it can, else Lbfgs; Averaged for the perceptron
+  /// For the likelihood ExponentiatedGradient where it can; BlockFrankWolfe for the structured hinge where it
+  /// can; Averaged for the perceptron; else Lbfgs for smooth losses, and Adagrad.
+  Auto,
   /// The dual, one sequence at a time (learning/exponentiated_gradient.h): a tenth of the passes, and a
   /// certified gap. Needs c2 > 0, c1 = 0, no `init`, no open answers and no
   /// transitions that depend on the input.
@@ -33,6 +36,12 @@ enum class Solver {
   PassiveAggressive,  ///< the same with steps just long enough for a margin
   Adagrad,  ///< stochastic steps, some sequences at a time, for any loss (learning/minibatch_learner.h)
   Adam,     ///< the same with running means of the gradient
+  /// The dual of the structured hinge, with a certificate (learning/margin_solver.h): pairwise steps of
+  /// block-coordinate Frank-Wolfe, one-slack cutting planes, stochastic subgradient steps. These need c2 > 0,
+  /// c1 = 0, no `init`, no open answers, and a chain of first order without pairs, vectors or constraints.
+  BlockFrankWolfe,
+  CuttingPlane,
+  Subgradient,
 };
 
 struct TrainOptions {
@@ -45,12 +54,13 @@ struct TrainOptions {
   double c2 = 1;
   /// Weight of |w|_1, >= 0. Above 0 most weights are exactly 0 and the model is small.
   double c1 = 0;
-  /// Stop when the objective is certified to be within this share of its optimum, >= 0; for solvers with a
-  /// dual.
-  double gap = 1e-5;
+  /// Stop when the objective is certified to be so near its optimum, >= 0; for solvers with a dual. For
+  /// ExponentiatedGradient a share of the optimum, 1e-5 where nothing is said; for margin solvers absolute,
+  /// of the objective over the number of sequences, and 1e-3.
+  std::optional<double> gap = {};
   /// Bound on iterations (passes for online solvers), >= 1; 0 takes the solver's own: 1000 for Lbfgs, 60 for
   /// ExponentiatedGradient (after which Auto goes on with Lbfgs), 10 for the perceptron's two, 30 for Adagrad
-  /// and Adam.
+  /// and Adam, 1000 for margin solvers.
   Index iterations = 0;
   /// C of passive-aggressive steps, > 0.
   double aggressiveness = 1;
@@ -110,9 +120,9 @@ struct TrainProgress {
   double remaining = -1;                         ///< estimate, seconds; negative: none yet
   Index active = 0;                              ///< weights that are not 0
   double dev_f1 = -1, dev_accuracy = -1;         ///< percent; negative without a development set
-  std::span<const double> weights{};  ///< [D] as they are now; valid within the callback
+  std::span<const double> weights{};             ///< [D] as they are now; valid within the callback
   /// A copy of all that the iterations to come depend on, for TrainOptions::resume; to be called within the
-  /// callback.
+  /// callback. Empty for margin solvers, which cannot go on.
   std::function<TrainState()> state;
 };
 /// Returns false to stop; the model is then that of the last iteration (or the best on the development set).
