@@ -83,9 +83,16 @@ Loss completed(Loss loss, const Model& model, const Dataset& data) {
 }
 
 void warm_up(Model& model, const Dataset& data, const TrainOptions& options) {
-  OnlineLearner learner(model, data, {.seed = options.seed});
+  const Loss likelihood = LikelihoodLoss{};
+  MinibatchLearner learner(model, data, likelihood,
+                           {.rate = TrainOptions::kAdagradRate,
+                            .c2 = options.c2,
+                            .c1 = options.c1,
+                            .batch = options.batch,
+                            .threads = options.threads,
+                            .seed = options.seed});
   for (Index pass = 0; pass < TrainOptions::kFirstPasses; ++pass) learner.pass();
-  model.weights = learner.average();
+  model.weights.assign(learner.weights().begin(), learner.weights().end());
 }
 
 // Auto may have gone on from the dual.

@@ -45,8 +45,8 @@ enum class Solver {
 };
 
 struct TrainOptions {
-  /// One that is not convex starts from kFirstPasses of the averaged perceptron where there is no `init`: at
-  /// weights of 0 it may be flat.
+  /// One that is not convex starts from kFirstPasses of Adagrad on the likelihood, with the same
+  /// regularisers, where there is no `init`: at weights of 0 it may be flat.
   Loss loss = LikelihoodLoss{};
   static constexpr Index kFirstPasses = 5;
   Solver solver = Solver::Auto;
