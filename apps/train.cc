@@ -36,7 +36,7 @@ struct Options {
   std::optional<double> c1, c2, lambda;
   std::optional<double> gap;
   double aggressiveness = 1, rate = 0;
-  Index iterations = 0, batch = 64, min_count = 1, patience = 20, memory = 6, order = 1;
+  Index iterations = 0, check_gradient = 0, batch = 64, min_count = 1, patience = 20, memory = 6, order = 1;
   std::string folds;  // a number, or those of letters to train on
   double checkpoint_every = 60;
   bool letters = false, all_features = false, json = false, resume = false;
@@ -81,7 +81,7 @@ TrainOptions train_options(const Options& o, double sentences) {
   // (1/n) sum_i loss_i + (lambda/2) |w|^2, times n.
   if (o.lambda) t.c2 = sentences * *o.lambda / 2;
   t.gap = o.gap, t.aggressiveness = o.aggressiveness, t.iterations = o.iterations, t.patience = o.patience,
-  t.memory = o.memory, t.batch = o.batch, t.rate = o.rate;
+  t.memory = o.memory, t.check_gradient = o.check_gradient, t.batch = o.batch, t.rate = o.rate;
   t.all_features = o.all_features || o.letters, t.order = o.order;
   t.threads = o.threads, t.seed = o.seed;
   return t;
@@ -183,6 +183,8 @@ void train_and_save(const Options& o, Examples& examples, const DevelopmentSet* 
         return !interrupted;
       });
   log.end();
+  if (o.check_gradient > 0)
+    fmt::print(stderr, "gradient checked: the largest error is {:.2g}\n", summary.gradient_error);
   if (summary.stopped == "asked to") summary.stopped = "interrupted";
   const Model model = pruned(examples.model);
   save(model, o);
@@ -428,6 +430,11 @@ void add_train(CLI::App& program) {
   app->add_flag("--resume", o->resume,
                 "Go on from the checkpoint, if there is one; the model is then, bit for bit, that of a "
                 "training that was not interrupted. All but --threads must be as it was");
+  app->add_option(
+         "--check-gradient", o->check_gradient,
+         "Before training, compare the gradient with differences of the objective at so many weights; "
+         "0 does not")
+      ->capture_default_str();
   app->add_option("--memory", o->memory, "Curvature pairs of lbfgs, >= 1")->capture_default_str();
   add_training_format(*app, o->format, o->letters);
   app->add_option("--threads", o->threads,

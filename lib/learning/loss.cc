@@ -128,6 +128,7 @@ std::optional<double> beta_of_sums(const Loss& loss) {
 }
 
 bool is_smooth(const Loss& loss) { return kTable[loss.index()].smooth; }
+bool is_drawn(const Loss& loss) { return std::holds_alternative<ContrastiveDivergence>(loss); }
 bool is_convex(const Loss& loss) { return kTable[loss.index()].convex; }
 std::string_view operation_of(const Loss& loss) { return kTable[loss.index()].operation; }
 

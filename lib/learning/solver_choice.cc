@@ -75,12 +75,16 @@ void validate(const TrainOptions& o) {
           "0 takes the solver's own");
   require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
           "0 takes the solver's own");
+  require(o.check_gradient >= 0, "check-gradient", static_cast<double>(o.check_gradient), ">= 0",
+          "0 turns it off");
   require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
   require(o.order >= 1 && o.order <= TrainOptions::kMostOrder, "order", static_cast<double>(o.order),
           "1 to 8", "2 is a chain of second order");
   require(o.memory >= 1, "memory", static_cast<double>(o.memory), ">= 1", "6 is the default");
   require(o.threads >= 1, "threads", o.threads, ">= 1", "1 is the default");
   validate(o.loss);
+  if (o.check_gradient > 0 && is_drawn(o.loss))
+    throw OptionError("check-gradient", std::string(name(o.loss)) + " draws its gradient", "leave it out");
   if (std::holds_alternative<PerceptronLoss>(o.loss) && o.c1 > 0)
     throw OptionError("c1", "the perceptron has no regulariser", "leave it out");
 }

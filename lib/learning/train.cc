@@ -1,5 +1,7 @@
 #include "thalweg/learning/train.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -11,7 +13,10 @@
 #include "learning/solver_runs.h"
 #include "learning/warm_start.h"
 #include "thalweg/core/error.h"
+#include "thalweg/core/random.h"
+#include "thalweg/learning/batch_objective.h"
 #include "thalweg/learning/legality.h"
+#include "thalweg/optimization/gradient_check.h"
 
 namespace thalweg {
 namespace {
@@ -95,6 +100,30 @@ void warm_up(Model& model, const Dataset& data, const TrainOptions& options) {
   model.weights.assign(learner.weights().begin(), learner.weights().end());
 }
 
+// The largest relative error at weights near where training starts. Energies are floats, so steps are long,
+// and what they show is a gradient that is wrong, not one that is a little inexact.
+double gradient_error(const Model& model, const Dataset& data, const TrainOptions& options) {
+  constexpr double kStep = 1e-2, kSpread = 0.3, kWrong = 0.05;
+  const FoldedAttributes attributes = fold(data.attributes, model.attributes, model.featurizer.templates());
+  LinearChain chain(model, &attributes);
+  BatchObjective objective(chain, data, options.loss, options.c2, options.threads);
+  std::vector<double> w = model.weights;
+  Rng rng(options.seed);
+  for (double& x : w) x += kSpread * rng.normal();
+  const GradientCheck check =
+      check_gradient(std::ref(objective), w,
+                     {.step = kStep,
+                      .samples = std::min<Index>(options.check_gradient, std::ssize(w)),
+                      .seed = options.seed});
+  if (check.error > kWrong) {
+    throw InputError("gradient",
+                     fmt::format("at weight {} it is {:.6g}, differences of the objective say {:.6g}",
+                                 check.coordinate, check.claimed, check.numeric),
+                     "a task cost must depend on the answers alone");
+  }
+  return check.error;
+}
+
 // Auto may have gone on from the dual.
 Solver solver_of(const TrainState& from, const TrainSummary& summary) {
   const bool lbfgs = std::holds_alternative<LbfgsState>(from.learner);
@@ -133,6 +162,7 @@ TrainSummary train_model(Model& model, const Dataset& data, const DevelopmentSet
   options.loss = completed(given.loss, model, data);
   choose_features(model, data, options);
   if (!is_convex(options.loss) && !options.init) warm_up(model, data, options);
+  if (options.check_gradient > 0) summary.gradient_error = gradient_error(model, data, options);
   summary.requested = options.solver, summary.used = choose_solver(model, data, options);
   DevelopmentWatch watch(model, development, options);
   const std::string now = fingerprint(model, data, development, options);

@@ -29,8 +29,6 @@ RandomChainOptions random_shape(Rng& rng, int kind) {
   return o;
 }
 
-bool is_drawn(const Loss& loss) { return std::holds_alternative<ContrastiveDivergence>(loss); }
-
 template <class R>
 std::vector<double> flat(const LossProblem<R>& p) {
   std::vector<double> all;

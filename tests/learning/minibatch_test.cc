@@ -83,6 +83,23 @@ TEST_CASE("l1 leaves weights at exactly 0", "[learning][minibatch]") {
   CHECK(zeros(none) == std::ssize(none.weights));
 }
 
+TEST_CASE("trainers check the gradient of any loss that has one", "[learning][losses]") {
+  const Examples examples = learn_examples(random_corpus(3, 20), {.templates = kTemplates});
+  for (const std::string_view name : loss_names()) {
+    CAPTURE(name);
+    Loss loss = loss_named(name);
+    if (auto* square = std::get_if<SquareSquareLoss>(&loss)) square->offset = 100;
+    if (auto* square = std::get_if<SquareExponentialLoss>(&loss)) square->offset = 100;
+    Model model = examples.model;
+    const TrainOptions options{.loss = loss, .c2 = 0.1, .iterations = 1, .check_gradient = 30};
+    if (is_drawn(loss)) {
+      CHECK_THROWS_AS(train_with(model, examples.data, options), OptionError);
+      continue;
+    }
+    CHECK(train_with(model, examples.data, options).gradient_error < 0.02);
+  }
+}
+
 TEST_CASE("options of batches out of range are refused by name", "[learning][minibatch]") {
   const Examples examples = learn_examples(random_corpus(3, 10), {.templates = kTemplates});
   Model model = examples.model;

@@ -181,6 +181,8 @@ THALWEG_EXPORT std::optional<double> beta_of_sums(const Loss& loss);
 /// Whether the value has a continuous derivative, which is what the gradient is, so that L-BFGS may follow
 /// it.
 THALWEG_EXPORT bool is_smooth(const Loss& loss);
+/// Whether what is called its gradient is a drawn update, and not the derivative of its value.
+THALWEG_EXPORT bool is_drawn(const Loss& loss);
 /// Whether it is convex in the energies while the right answer is known.
 THALWEG_EXPORT bool is_convex(const Loss& loss);
 /// The operation of a structure that the loss asks for, for errors.

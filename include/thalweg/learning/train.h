@@ -81,6 +81,10 @@ struct TrainOptions {
   Index patience = 20;
   /// Curvature pairs of L-BFGS, >= 1.
   Index memory = 6;
+  /// Before training, compares the gradient with differences of the objective at so many weights, >= 0; a
+  /// disagreement is an error. For losses of your own (CustomCost), and for doubts. Losses that draw have no
+  /// such gradient.
+  Index check_gradient = 0;
   int threads = 1;
   /// Order of sequences for the online solvers.
   std::uint64_t seed = 1;
@@ -135,6 +139,7 @@ struct TrainSummary {
   Index iterations = 0, evaluations = 0;
   Index sequences = 0, positions = 0, features = 0, attributes = 0, labels = 0;
   double seconds = 0, cpu_seconds = 0;
+  double gradient_error = 0;  ///< relative, the largest that TrainOptions::check_gradient found
   double dev_f1 = -1;
   Index best_iteration = 0;  ///< whose weights were kept
   std::string stopped;       ///< why, for people
