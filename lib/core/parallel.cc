@@ -1,10 +1,12 @@
 #include "thalweg/core/parallel.h"
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #if defined(THALWEG_PARALLEL_TBB)
 #include <tbb/blocked_range.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #elif defined(THALWEG_PARALLEL_THREADS)
@@ -32,11 +34,17 @@ struct Chunks {
 #if defined(THALWEG_PARALLEL_TBB)
 
 // An arena of our own bounds the threads and numbers the slots; its workers come from the pool the caller
-// shares.
-void run_on_threads(const Chunks& chunks, int threads) {
+// shares. It is kept: workers find a new one too late for short work.
+tbb::task_arena& arena_of(int threads) {
   // TBB writes to standard error when asked for more threads than there are.
-  tbb::task_arena arena(std::min(threads, tbb::this_task_arena::max_concurrency()));
-  arena.execute([&] {
+  const int bound = std::min(threads, tbb::info::default_concurrency());
+  thread_local std::optional<tbb::task_arena> arena;
+  if (!arena || arena->max_concurrency() != bound) arena.emplace(bound);
+  return *arena;
+}
+
+void run_on_threads(const Chunks& chunks, int threads) {
+  arena_of(threads).execute([&] {
     tbb::parallel_for(
         tbb::blocked_range<Index>(0, chunks.size(), 1),
         [&](const tbb::blocked_range<Index>& range) {
