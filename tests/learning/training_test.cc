@@ -383,6 +383,26 @@ TEST_CASE("a development set keeps the best and stops early", "[learning]") {
   const double best = *std::max_element(f1.begin(), f1.end());
   CHECK(f1[s.best_iteration - 1] == best);
   CHECK(s.dev_f1 == best);
+
+  // Patience runs out just so many iterations behind the best.
+  Index later = 0;
+  for (const Index patience : {1, 2, 3, 5}) {
+    Model model = e.model;
+    const TrainSummary stopped =
+        train_model(model, e.data, &dev, {.solver = Solver::Lbfgs, .c2 = 0.0001, .patience = patience});
+    if (stopped.stopped != "nothing better on the development set") continue;
+    CHECK(stopped.iterations == stopped.best_iteration + patience);
+    later += stopped.best_iteration > 1;
+  }
+  CHECK(later > 0);
+}
+
+TEST_CASE("as many passes as asked for are made, whatever the solver would have gone on with", "[learning]") {
+  Examples e = learn_examples(small_corpus(8, 60), kTemplates);
+  const TrainSummary s = train_model(e.model, e.data, nullptr, {.gap = 0.0, .iterations = 2});
+  CHECK(s.used == Solver::ExponentiatedGradient);
+  CHECK(s.iterations == 2);
+  CHECK(s.stopped == "all passes made");
 }
 
 TEST_CASE("options that mean nothing are named", "[learning]") {
