@@ -26,15 +26,13 @@ namespace {
 
 using thalweg::Index;
 
-// Those of CRFsuite's and CRF++'s chunking tutorials.
-constexpr const char* kTemplates = R"(U00:%x[-2,0]
-U01:%x[-1,0]
-U02:%x[0,0]
-U03:%x[1,0]
-U04:%x[2,0]
-U05:%x[-1,0]/%x[0,0]
-U06:%x[0,0]/%x[1,0]
-U10:%x[-2,1]
+// The tutorial templates of CRFsuite and CRF++: those that read words, and the rest. Folding finds nothing to
+// share among the first.
+#define WORD_TEMPLATES                                                  \
+  "U00:%x[-2,0]\nU01:%x[-1,0]\nU02:%x[0,0]\nU03:%x[1,0]\nU04:%x[2,0]\n" \
+  "U05:%x[-1,0]/%x[0,0]\nU06:%x[0,0]/%x[1,0]\nB\n"
+constexpr const char* kWordTemplates = WORD_TEMPLATES;
+constexpr const char* kTemplates = WORD_TEMPLATES R"(U10:%x[-2,1]
 U11:%x[-1,1]
 U12:%x[0,1]
 U13:%x[1,1]
@@ -46,18 +44,6 @@ U18:%x[1,1]/%x[2,1]
 U20:%x[-2,1]/%x[-1,1]/%x[0,1]
 U21:%x[-1,1]/%x[0,1]/%x[1,1]
 U22:%x[0,1]/%x[1,1]/%x[2,1]
-B
-)";
-
-// Those of them that read words alone; folding finds nothing to share there.
-constexpr const char* kWordTemplates = R"(U00:%x[-2,0]
-U01:%x[-1,0]
-U02:%x[0,0]
-U03:%x[1,0]
-U04:%x[2,0]
-U05:%x[-1,0]/%x[0,0]
-U06:%x[0,0]/%x[1,0]
-B
 )";
 
 constexpr double kC2 = 1;
