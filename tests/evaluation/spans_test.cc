@@ -4,6 +4,7 @@
 #include <string>
 
 #include "support/catch.h"
+#include "support/sanitized.h"
 
 using namespace thalweg;
 
@@ -118,7 +119,7 @@ TEST_CASE("every BIOES sequence of up to four labels agrees with regular express
           "[evaluation][spans]") {
   const Labels alphabet{"O", "B-X", "I-X", "E-X", "S-X", "B-Y", "I-Y", "E-Y", "S-Y"};
   int sequences = 0;
-  for_each_sequence(alphabet, 4, [&](const Labels& labels) {
+  for_each_sequence(alphabet, testing::kSanitized ? 3 : 4, [&](const Labels& labels) {
     ++sequences;
     const Found expected = read_by_expression(labels, "s|[Bb]b*e?|e|t|[Cc]c*f?|f",
                                               {{"O", '.'},
@@ -132,5 +133,5 @@ TEST_CASE("every BIOES sequence of up to four labels agrees with regular express
                                                {"S-Y", 't'}});
     if (spans(labels, Scheme::Bioes) != expected) FAIL("differs on a sequence of " << labels.size());
   });
-  CHECK(sequences == 1 + 9 + 81 + 729 + 6561);
+  CHECK(sequences == 1 + 9 + 81 + 729 + (testing::kSanitized ? 0 : 6561));
 }

@@ -5,6 +5,7 @@
 
 #include "support/catch.h"
 #include "support/enumerate.h"
+#include "support/sanitized.h"
 #include "thalweg/core/error.h"
 #include "thalweg/inference/min_sum.h"
 #include "thalweg/inference/sum_product.h"
@@ -14,11 +15,7 @@ using namespace thalweg::testing;
 
 namespace {
 
-#if defined(THALWEG_SANITIZED)
-constexpr int kRounds = 2;
-#else
-constexpr int kRounds = 12;
-#endif
+constexpr int kRounds = kSanitized ? 2 : 12;
 
 // Every combination that has a code path of its own: lengths, widths, tables, forbidden parts, wide ranges.
 std::vector<RandomChainOptions> small_shapes() {
@@ -295,7 +292,7 @@ TEMPLATE_TEST_CASE("a million positions and a thousand labels neither overflow n
   using R = TestType;
   Rng rng(13);
   {
-    const Index T = 1'000'000;
+    const Index T = kSanitized ? 50'000 : 1'000'000;
     auto owned = random_chain<R>(rng, {T, 2, 1, 30});
     const Minimum best = minimize(owned.view());
     REQUIRE(best.feasible());

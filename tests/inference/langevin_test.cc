@@ -2,6 +2,7 @@
 
 #include "support/catch.h"
 #include "support/message.h"
+#include "support/sanitized.h"
 #include "support/transition.h"
 
 using namespace thalweg;
@@ -9,11 +10,7 @@ using namespace thalweg::testing;
 
 namespace {
 
-#if defined(THALWEG_SANITIZED)
-constexpr int kDraws = 4000;
-#else
-constexpr int kDraws = 40000;
-#endif
+constexpr int kDraws = kSanitized ? 4000 : 40000;
 
 // E = x' A x / 2 with A = [[2, 0.8], [0.8, 1]].
 double gaussian(std::span<const double> x, std::span<double> g) {

@@ -5,6 +5,7 @@
 
 #include "support/catch.h"
 #include "support/enumerate.h"
+#include "support/sanitized.h"
 #include "thalweg/inference/chain.h"
 
 using namespace thalweg;
@@ -51,11 +52,8 @@ double margin_of(const RandomChainOptions& o) {
   return (sizeof(R) == 4 ? 2e-5 : 1e-11) * o.scale;
 }
 
-#if defined(THALWEG_SANITIZED)
-constexpr int kRounds = 200;
-#else
-constexpr int kRounds = 2000;  // of each relation in each precision, and two chains a round or more
-#endif
+constexpr int kRounds =
+    kSanitized ? 200 : 2000;  // of each relation in each precision, and two chains a round or more
 
 }  // namespace
 

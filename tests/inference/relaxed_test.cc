@@ -5,6 +5,7 @@
 #include "support/catch.h"
 #include "support/graphs.h"
 #include "support/message.h"
+#include "support/sanitized.h"
 #include "thalweg/inference/chain.h"
 #include "thalweg/optimization/gradient_check.h"
 
@@ -13,11 +14,7 @@ using namespace thalweg::testing;
 
 namespace {
 
-#if defined(THALWEG_SANITIZED)
-constexpr int kChains = 20;
-#else
-constexpr int kChains = 300;
-#endif
+constexpr int kChains = kSanitized ? 20 : 300;
 
 // Calls test(structure): chains and graphs, free, masked, and with forbidden combinations.
 template <class R, class Test>

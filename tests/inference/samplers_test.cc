@@ -7,6 +7,7 @@
 #include "support/catch.h"
 #include "support/graphs.h"
 #include "support/message.h"
+#include "support/sanitized.h"
 #include "support/transition.h"
 #include "thalweg/inference/annealed_importance.h"
 #include "thalweg/inference/blocked_gibbs.h"
@@ -18,11 +19,7 @@ using namespace thalweg::testing;
 
 namespace {
 
-#if defined(THALWEG_SANITIZED)
-constexpr int kDraws = 2000;
-#else
-constexpr int kDraws = 20000;
-#endif
+constexpr int kDraws = kSanitized ? 2000 : 20000;
 
 // Calls test(structure) for small ones: a chain, one that forbids, one of higher order, loopy graphs.
 template <class Test>

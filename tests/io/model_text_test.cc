@@ -6,6 +6,7 @@
 
 #include "support/catch.h"
 #include "support/message.h"
+#include "support/sanitized.h"
 #include "support/temporary_folder.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/random.h"
@@ -211,7 +212,7 @@ TEST_CASE("every cut of a text is refused, every other byte is refused or a mode
   for (std::size_t size = 0; size + 1 < good.size(); ++size)
     REQUIRE(message_of<InputError>([&] { parse(good.substr(0, size)); }) != "no error");
   for (std::size_t at = 0; at < good.size(); ++at) {
-    for (int byte = 0; byte < 256; ++byte) {
+    for (int byte = 0; byte < 256; byte += kSanitized ? 5 : 1) {
       std::string text = good;
       text[at] = static_cast<char>(byte);
       try {

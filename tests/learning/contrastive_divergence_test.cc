@@ -6,6 +6,7 @@
 #include "support/catch.h"
 #include "support/losses.h"
 #include "support/message.h"
+#include "support/sanitized.h"
 #include "thalweg/core/error.h"
 
 using namespace thalweg;
@@ -108,11 +109,7 @@ double chi_square_excess(const Vector& p, const std::map<std::size_t, int>& seen
   return (chi2 - (cells - 1)) / std::sqrt(2 * (cells - 1));
 }
 
-#if defined(THALWEG_SANITIZED)
-constexpr int kDraws = 2000;
-#else
-constexpr int kDraws = 20000;
-#endif
+constexpr int kDraws = kSanitized ? 2000 : 20000;
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "support/catch.h"
+#include "support/sanitized.h"
 #include "thalweg/core/random.h"
 #include "thalweg/inference/chain.h"
 #include "thalweg/learning/train.h"
@@ -13,11 +14,7 @@ using namespace thalweg;
 
 namespace {
 
-#if defined(THALWEG_SANITIZED)
-constexpr Index kMany = 20'000;
-#else
-constexpr Index kMany = 1'000'000;
-#endif
+constexpr Index kMany = testing::kSanitized ? 20'000 : 1'000'000;
 
 // Attribute i & 3 for position i; the label follows from it but for one position in eight.
 Examples examples(Index sequences, Index length, Label labels) {

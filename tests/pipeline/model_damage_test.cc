@@ -10,6 +10,7 @@
 #include "io/array_file_tools.h"
 #include "support/catch.h"
 #include "support/child_process.h"
+#include "support/sanitized.h"
 #include "support/temporary_folder.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/random.h"
@@ -117,7 +118,7 @@ TEST_CASE("four-byte extremes behind right checksums are refused, or tag", "[pip
   Index tried = 0, refused = 0;
   for (const WeightType type : {WeightType::F32, WeightType::F16}) {
     const Bytes good = small_model(type);
-    for (std::size_t at = 0; at + 4 <= good.size(); ++at) {
+    for (std::size_t at = 0; at + 4 <= good.size(); at += kSanitized ? 7 : 1) {
       for (const std::uint32_t extreme : {0xFFFFFFFFu, 0u, 0x7FFFFFFFu, 0x7FC00000u, 0x80000000u}) {
         Bytes damaged = good;
         put(damaged, at, extreme);
@@ -126,7 +127,7 @@ TEST_CASE("four-byte extremes behind right checksums are refused, or tag", "[pip
       }
     }
   }
-  CHECK(tried >= 16600);
+  CHECK(tried >= (kSanitized ? 2370 : 16600));
   CHECK(refused > tried / 4);
   CHECK(refused < tried);
 }

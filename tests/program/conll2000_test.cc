@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "support/catch.h"
+#include "support/sanitized.h"
 #include "thalweg/evaluation/score.h"
 #include "thalweg/io/text_reader.h"
 #include "thalweg/pipeline/tagger.h"
@@ -26,12 +27,9 @@ std::string templates() {
 }
 
 std::string data_folder() {
-#if defined(THALWEG_SANITIZED)
-  return "";  // minutes, and nothing that smaller data does not show
-#else
+  if (testing::kSanitized) return "";  // minutes, and nothing that smaller data does not show
   const char* folder = std::getenv("THALWEG_DATA");
   return folder && std::filesystem::exists(std::string(folder) + "/conll2000/train.txt.gz") ? folder : "";
-#endif
 }
 
 Tagger train_on(const std::string& folder, Boundary boundary, double gap, TrainSummary& summary) {
