@@ -1,12 +1,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
 
 #include "commands.h"
 #include "terminal.h"
 #include "thalweg/core/error.h"
+#include "thalweg/evaluation/bootstrap.h"
 #include "thalweg/evaluation/edit_distance.h"
 #include "thalweg/evaluation/score.h"
 #include "thalweg/io/corpus_reader.h"
@@ -15,7 +19,7 @@ namespace thalweg::app {
 namespace {
 
 struct Options {
-  std::string file = "-";
+  std::string file = "-", against;
   bool json = false, cer = false, wer = false;
   Scheme scheme = Scheme::Auto;
   Format format = Format::Columns;
@@ -100,6 +104,43 @@ std::string span_table(const SpanScore& spans, const Palette& palette) {
   return table(rows, "lrrrrrr");
 }
 
+// What the paired bootstrap needs of each sentence.
+struct Tally {
+  std::vector<SpanCounts> spans, tokens;
+  bool any_span = false;
+
+  void add(const Labels& gold, const Labels& predicted, Scheme scheme) {
+    SpanScore score(scheme);
+    score.add(gold, predicted);
+    spans.push_back(score.overall());
+    any_span |= !score.types().empty();
+    const Index length = static_cast<Index>(gold.size());
+    tokens.push_back({length, length,
+                      std::transform_reduce(gold.begin(), gold.end(), predicted.begin(), Index{0},
+                                            std::plus<>(), std::equal_to<>())});
+  }
+};
+
+struct Comparison {
+  const char* of;
+  PairedBootstrap bootstrap;
+};
+
+void print_text(const Comparison& c, const std::string& against, Output& out) {
+  out.print(
+      "\n{} against {}: {:+.2f} points, 95 % of bootstrap draws from {:+.2f} to {:+.2f}; not better in "
+      "{:.1f} %\n",
+      c.of, against, c.bootstrap.difference, c.bootstrap.low, c.bootstrap.high, c.bootstrap.not_better);
+}
+
+nlohmann::ordered_json json_of(const Comparison& c) {
+  return {{"of", c.of},
+          {"difference", c.bootstrap.difference},
+          {"low", c.bootstrap.low},
+          {"high", c.bootstrap.high},
+          {"not_better", c.bootstrap.not_better}};
+}
+
 void print_text(const Report& r, const Options& o, Output& out) {
   const Palette palette(colours(STDOUT_FILENO));
   out.print("{} sentences, {} tokens\n", r.tokens.sentences(), r.tokens.tokens());
@@ -113,7 +154,7 @@ void print_text(const Report& r, const Options& o, Output& out) {
     out << "\n" << palette.bold("most frequent confusions") << "\n" << table(wrong, "rlll");
 }
 
-void print_json(const Report& r, const Options& o, Output& out) {
+void print_json(const Report& r, const Options& o, const std::optional<Comparison>& comparison, Output& out) {
   nlohmann::ordered_json j{{"sentences", r.tokens.sentences()},
                            {"tokens", r.tokens.tokens()},
                            {"accuracy", r.tokens.accuracy()},
@@ -135,6 +176,7 @@ void print_json(const Report& r, const Options& o, Output& out) {
   for (Index g = 0; g < counts.rows(); ++g) {
     j["confusion"].push_back(std::vector<Index>(counts[g], counts[g] + counts.columns()));
   }
+  if (comparison) j["against"] = json_of(*comparison);
   out << j.dump() << "\n";
 }
 
@@ -146,12 +188,14 @@ bool is_header(const Sentence& s) {
          (s.cell(0, 1) == "rank" && s.cell(0, 3) == "energy");
 }
 
-void run(const Options& o) {
-  announce_keyboard(o.file);
-  CorpusReader reader(o.file, o.format);
-  Report report(o.scheme);
+// Calls visit(gold, predicted) for every sentence of a file, of which there must be one.
+template <class Visit>
+void for_each_sentence(const std::string& file, const Options& o, const Visit& visit) {
+  announce_keyboard(file);
+  CorpusReader reader(file, o.format);
   Labels gold, predicted;
-  while (reader.next()) {
+  bool any = false;
+  for (; reader.next(); any = true) {
     const Sentence& sentence = reader.sentence();
     const Index columns = sentence.columns(0);
     if (columns < 2) {
@@ -166,12 +210,34 @@ void run(const Options& o) {
       gold.push_back(sentence.cell(t, o.format == Format::Columns ? last - 1 : 0));
       predicted.push_back(sentence.cell(t, last));
     }
-    report.add(gold, predicted);
+    visit(gold, predicted);
   }
-  if (report.tokens.sentences() == 0)
+  if (!any)
     throw InputError(reader.text().name(), "there is no sentence", "give it the output of thalweg tag");
+}
+
+void run(const Options& o) {
+  Report report(o.scheme);
+  Tally first, second;
+  for_each_sentence(o.file, o, [&](const Labels& gold, const Labels& predicted) {
+    report.add(gold, predicted);
+    if (!o.against.empty()) first.add(gold, predicted, o.scheme);
+  });
+  std::optional<Comparison> comparison;
+  if (!o.against.empty()) {
+    for_each_sentence(o.against, o, [&](const Labels& gold, const Labels& predicted) {
+      second.add(gold, predicted, o.scheme);
+    });
+    comparison = first.any_span ? Comparison{"F1", paired_bootstrap(first.spans, second.spans)}
+                                : Comparison{"accuracy", paired_bootstrap(first.tokens, second.tokens)};
+  }
   Output out;
-  o.json ? print_json(report, o, out) : print_text(report, o, out);
+  if (o.json) {
+    print_json(report, o, comparison, out);
+  } else {
+    print_text(report, o, out);
+    if (comparison) print_text(*comparison, o.against, out);
+  }
   out.flush();
 }
 
@@ -187,7 +253,8 @@ when its tokens and its type are.
 
 Examples:
   thalweg tag test.conll --model chunks.model | thalweg evaluate
-  thalweg evaluate tagged.conll --json)";
+  thalweg evaluate tagged.conll --json
+  thalweg evaluate ours.conll --against theirs.conll)";
 
 }  // namespace
 
@@ -199,6 +266,9 @@ void add_evaluate(CLI::App& program) {
          "What `thalweg tag` wrote for a file with right labels; comment lines `# ` are skipped; - is "
          "standard input")
       ->capture_default_str();
+  app->add_option("--against", o->against,
+                  "The same sentences as another model tagged them: shows by how much TAGGED is better, "
+                  "and whether it would be on other sentences (paired bootstrap, 10000 draws)");
   app->add_flag("--json", o->json, "One object: accuracy, precision, recall, f1, types, confusion");
   app->add_flag("--cer", o->cer,
                 "Character error rate of each sentence's labels read as one text: labels of one "

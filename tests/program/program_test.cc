@@ -385,6 +385,21 @@ TEST_CASE("evaluation follows conlleval and skips what tag puts in between", "[p
   CHECK(text["wer"].get<double>() == Approx(50));
 }
 
+TEST_CASE("two models are compared on the same sentences", "[program]") {
+  const TemporaryFolder folder;
+  spill(folder / "a", "w B-X B-X\nw O O\n\nw B-Y B-Y\n");
+  spill(folder / "b", "w B-X O\nw O O\n\nw B-Y B-Y\n");
+  spill(folder / "short", "w B-X O\nw O O\n");
+  const std::string evaluate = "thalweg evaluate " + (folder / "a") + " --against ";
+  const json o = json::parse(run(evaluate + (folder / "b") + " --json").out)["against"];
+  CHECK(o["of"] == "F1");
+  CHECK(o["difference"].get<double>() == Approx(100 - 200.0 / 3));
+  CHECK(o["low"] == 0);  // the second sentence twice, in a quarter of the draws
+  CHECK(o["not_better"].get<double>() == Approx(25).margin(2));
+  CHECK_THAT(run(evaluate + (folder / "b")).out, ContainsSubstring("b: +33.33 points, 95 % of"));
+  check_one_line_error(run(evaluate + (folder / "short")), 1, "sentences: 2 against 1");
+}
+
 TEST_CASE("transitions that read the input, patterns and word lists, from the command line", "[program]") {
   const TemporaryFolder folder;
   spill(folder / "tpl",
