@@ -173,6 +173,15 @@ void encode(DevelopmentSet& set, const Model& model, const std::string& where) {
   encode_bioes(set.data, names, set.labels, where);
 }
 
+bool any_known_label(const DevelopmentSet& set, const Model& model) {
+  const auto known = [&](Label l) { return l < model.labels.size(); };
+  for (Index n = 0; n < set.data.size(); ++n) {
+    const auto answer = set.data.answer(n);
+    if (std::any_of(answer.begin(), answer.end(), known)) return true;
+  }
+  return false;
+}
+
 Constraints make_constraints(const ConstraintOptions& options, const Vocabulary& labels) {
   using Source = ConstraintOptions::Source;
   if (options.source == Source::None) return {};
@@ -249,6 +258,10 @@ DevelopmentSet read_development_set(const std::string& path, Format format, cons
   if (set.data.size() == 0)
     throw InputError(path, "there is no sentence", "one token a line, a blank line after each sentence");
   encode(set, model, path);
+  if (!any_known_label(set, model)) {
+    throw InputError(path, "none of its labels is one of the model's",
+                     "the label is the last column, as in the training data; is it missing?");
+  }
   return set;
 }
 

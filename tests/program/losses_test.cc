@@ -147,4 +147,8 @@ TEST_CASE("letters are read by their folds", "[program][losses]") {
   check_one_line_error(run(train + " --folds 10"), 2, "0 to 9");
   check_one_line_error(run(train + " --folds x"), 2, "0 to 9");
   check_one_line_error(run("thalweg compare " + kNews + "dev.txt --test x --folds 1 "), 2, "letters");
+  const TemporaryFolder unlabelled;
+  spill(unlabelled / "words", "in\nTolbeck\n");
+  check_one_line_error(run("thalweg compare " + kNews + "dev.txt --test " + (unlabelled / "words")), 1,
+                       "words: none of its labels is one of the model's");
 }
