@@ -5,7 +5,7 @@
 #include <string>
 #include <type_traits>
 
-#include "learning/require.h"
+#include "core/require.h"
 #include "thalweg/core/error.h"
 #include "thalweg/learning/evaluate.h"
 
@@ -56,7 +56,7 @@ void positive(const char* field, double value) {
 }
 
 void at_least_one(const char* field, Index value, const char* mend) {
-  require(value >= 1, field, static_cast<double>(value), ">= 1", mend);
+  require(value >= 1, field, value, ">= 1", mend);
 }
 
 template <class L>

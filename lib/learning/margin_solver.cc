@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/require.h"
 #include "learning/margin_methods.h"
 #include "learning/working_set.h"
 #include "thalweg/core/error.h"
@@ -14,29 +15,23 @@
 namespace thalweg {
 namespace {
 
-void require(bool holds, const char* option, const std::string& value, const char* constraint) {
-  if (!holds) throw OptionError(option, "is " + value, std::string("must be ") + constraint);
-}
-
 void check(const MarginProblem& problem, const MarginOptions& options) {
-  const auto number = [](auto x) { return fmt::format("{}", x); };
-  require(options.lambda > 0 && std::isfinite(options.lambda), "lambda", number(options.lambda),
-          "finite and > 0");
-  require(options.gap >= 0, "gap", number(options.gap), ">= 0");
-  require(options.passes >= 1, "iterations", number(options.passes), ">= 1");
-  require(options.threads >= 1, "threads", number(options.threads), ">= 1");
+  require(options.lambda > 0 && std::isfinite(options.lambda), "lambda", options.lambda, "finite and > 0");
+  require(options.gap >= 0, "gap", options.gap, ">= 0");
+  require(options.passes >= 1, "iterations", options.passes, ">= 1");
+  require(options.threads >= 1, "threads", options.threads, ">= 1");
   require(options.signs.empty() || std::ssize(options.signs) == problem.parameters(), "signs",
-          number(options.signs.size()) + " signs",
-          ("empty, or one for each of " + number(problem.parameters()) + " parameters").c_str());
+          fmt::format("{} signs", options.signs.size()),
+          fmt::format("empty, or one for each of {} parameters", problem.parameters()));
   require(problem.blocks() > 0, "training data", "empty", "of one sequence at least");
   if (const auto* frank_wolfe = std::get_if<BlockFrankWolfe>(&options.method)) {
-    require(frank_wolfe->inner_steps >= 1, "inner_steps", number(frank_wolfe->inner_steps), ">= 1");
-    require(frank_wolfe->cached_passes >= 0, "cached_passes", number(frank_wolfe->cached_passes), ">= 0");
-    require(frank_wolfe->patience >= 1, "patience", number(frank_wolfe->patience), ">= 1");
-    require(frank_wolfe->lanes >= 1, "lanes", number(frank_wolfe->lanes), ">= 1");
+    require(frank_wolfe->inner_steps >= 1, "inner_steps", frank_wolfe->inner_steps, ">= 1");
+    require(frank_wolfe->cached_passes >= 0, "cached_passes", frank_wolfe->cached_passes, ">= 0");
+    require(frank_wolfe->patience >= 1, "patience", frank_wolfe->patience, ">= 1");
+    require(frank_wolfe->lanes >= 1, "lanes", frank_wolfe->lanes, ">= 1");
   }
   if (const auto* planes = std::get_if<CuttingPlane>(&options.method))
-    require(planes->patience >= 1, "patience", number(planes->patience), ">= 1");
+    require(planes->patience >= 1, "patience", planes->patience, ">= 1");
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "learning/require.h"
+#include "core/require.h"
 #include "thalweg/core/error.h"
 #include "thalweg/learning/exponentiated_gradient.h"
 
@@ -70,17 +70,15 @@ void validate(const TrainOptions& o) {
             "leave it out for the solver's own");
   require(o.aggressiveness > 0 && std::isfinite(o.aggressiveness), "aggressiveness", o.aggressiveness,
           "finite and > 0", "1 is the default");
-  require(o.batch >= 1, "batch", static_cast<double>(o.batch), ">= 1", "64 is the default");
+  require(o.batch >= 1, "batch", o.batch, ">= 1", "64 is the default");
   require(o.rate >= 0 && std::isfinite(o.rate), "rate", o.rate, "finite and >= 0",
           "0 takes the solver's own");
-  require(o.iterations >= 0, "iterations", static_cast<double>(o.iterations), ">= 0",
-          "0 takes the solver's own");
-  require(o.check_gradient >= 0, "check-gradient", static_cast<double>(o.check_gradient), ">= 0",
-          "0 turns it off");
-  require(o.patience >= 1, "patience", static_cast<double>(o.patience), ">= 1", "20 is the default");
+  require(o.iterations >= 0, "iterations", o.iterations, ">= 0", "0 takes the solver's own");
+  require(o.check_gradient >= 0, "check-gradient", o.check_gradient, ">= 0", "0 turns it off");
+  require(o.patience >= 1, "patience", o.patience, ">= 1", "20 is the default");
   require(o.order >= 1 && o.order <= TrainOptions::kMostOrder, "order", static_cast<double>(o.order),
           "1 to 8", "2 is a chain of second order");
-  require(o.memory >= 1, "memory", static_cast<double>(o.memory), ">= 1", "6 is the default");
+  require(o.memory >= 1, "memory", o.memory, ">= 1", "6 is the default");
   require(o.threads >= 1, "threads", o.threads, ">= 1", "1 is the default");
   validate(o.loss);
   if (o.check_gradient > 0 && is_drawn(o.loss))

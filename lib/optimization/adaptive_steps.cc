@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/require.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/parallel.h"
 
@@ -12,12 +13,6 @@ namespace thalweg {
 namespace {
 
 constexpr Index kChunk = 16384;
-
-void require(bool holds, const char* option, double value, const char* constraint) {
-  if (!holds)
-    throw OptionError(option, "is " + std::to_string(value) + ", must be " + constraint,
-                      "leave it out for its default");
-}
 
 double shrink(double x, double by) { return std::copysign(std::max(std::abs(x) - by, 0.0), x); }
 

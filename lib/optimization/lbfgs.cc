@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/require.h"
 #include "optimization/blocked_sums.h"
 #include "optimization/line_search.h"
 #include "thalweg/core/error.h"
@@ -15,12 +16,6 @@ namespace {
 // A pair is kept when the cosine of s and y exceeds this: free of the units of f and x, unlike s'y > eps y'y,
 // and met by any convex f of condition number below 1e15.
 constexpr double kLeastCosine = 1e-8;
-
-template <class T>
-void require(bool holds, const char* field, T value, const char* constraint) {
-  if (!holds)
-    throw OptionError(field, fmt::format("{} is out of range", value), fmt::format("must be {}", constraint));
-}
 
 void require_size(const char* what, std::size_t size, std::size_t expected) {
   if (size == expected) return;
@@ -38,16 +33,16 @@ double pseudo_derivative(double x, double g, double c1) {
 }  // namespace
 
 void validate(const LbfgsOptions& o) {
-  require(o.memory >= 1, "memory", o.memory, "at least 1");
-  require(o.max_iterations >= 0, "max_iterations", o.max_iterations, "at least 0");
-  require(o.gradient_tolerance >= 0, "gradient_tolerance", o.gradient_tolerance, "at least 0");
-  require(o.period >= 0, "period", o.period, "at least 0");
-  require(o.delta >= 0, "delta", o.delta, "at least 0");
-  require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and at least 0");
-  require(o.max_line_search >= 1, "max_line_search", o.max_line_search, "at least 1");
+  require(o.memory >= 1, "memory", o.memory, ">= 1");
+  require(o.max_iterations >= 0, "max_iterations", o.max_iterations, ">= 0");
+  require(o.gradient_tolerance >= 0, "gradient_tolerance", o.gradient_tolerance, ">= 0");
+  require(o.period >= 0, "period", o.period, ">= 0");
+  require(o.delta >= 0, "delta", o.delta, ">= 0");
+  require(o.c1 >= 0 && std::isfinite(o.c1), "c1", o.c1, "finite and >= 0");
+  require(o.max_line_search >= 1, "max_line_search", o.max_line_search, ">= 1");
   require(o.objective_noise >= 0 && o.objective_noise < 1, "objective_noise", o.objective_noise,
           "at least 0 and below 1");
-  require(o.threads >= 1, "threads", o.threads, "at least 1");
+  require(o.threads >= 1, "threads", o.threads, ">= 1");
 }
 
 const char* describe(LbfgsStop stop) {

@@ -704,16 +704,16 @@ TEST_CASE("a diagonal near the curvature saves evaluations", "[optimization][lbf
 }
 
 TEST_CASE("a wrong option is named with its value and what it must be", "[optimization][lbfgs]") {
-  CHECK_THROWS_WITH(validate({.memory = 0}), "memory: 0 is out of range; must be at least 1");
-  CHECK_THROWS_WITH(validate({.max_iterations = -2}),
-                    "max_iterations: -2 is out of range; must be at least 0");
-  CHECK_THROWS_WITH(validate({.gradient_tolerance = -0.5}), ContainsSubstring("gradient_tolerance: -0.5"));
-  CHECK_THROWS_WITH(validate({.period = -1}), ContainsSubstring("period: -1"));
-  CHECK_THROWS_WITH(validate({.delta = std::nan("")}), ContainsSubstring("delta: nan"));
-  CHECK_THROWS_WITH(validate({.c1 = -1}), "c1: -1 is out of range; must be finite and at least 0");
-  CHECK_THROWS_WITH(validate({.max_line_search = 0}), ContainsSubstring("max_line_search: 0"));
-  CHECK_THROWS_WITH(validate({.objective_noise = 1}), ContainsSubstring("objective_noise: 1"));
-  CHECK_THROWS_WITH(validate({.threads = 0}), ContainsSubstring("threads: 0"));
+  CHECK_THROWS_WITH(validate({.memory = 0}), "memory: is 0, must be >= 1");
+  CHECK_THROWS_WITH(validate({.max_iterations = -2}), "max_iterations: is -2, must be >= 0");
+  CHECK_THROWS_WITH(validate({.gradient_tolerance = -0.5}),
+                    ContainsSubstring("gradient_tolerance: is -0.5,"));
+  CHECK_THROWS_WITH(validate({.period = -1}), ContainsSubstring("period: is -1,"));
+  CHECK_THROWS_WITH(validate({.delta = std::nan("")}), ContainsSubstring("delta: is nan,"));
+  CHECK_THROWS_WITH(validate({.c1 = -1}), "c1: is -1, must be finite and >= 0");
+  CHECK_THROWS_WITH(validate({.max_line_search = 0}), ContainsSubstring("max_line_search: is 0,"));
+  CHECK_THROWS_WITH(validate({.objective_noise = 1}), ContainsSubstring("objective_noise: is 1,"));
+  CHECK_THROWS_WITH(validate({.threads = 0}), ContainsSubstring("threads: is 0,"));
   CHECK_THROWS_AS(Lbfgs({.threads = 0}), OptionError);
   validate({});
 }
