@@ -57,6 +57,39 @@ OwnedGraph<R> loopy_graph(Rng& rng, double scale = 1, double forbid = 0) {
   return random_energies<R>(rng, {2, 3, 2, 3, 2}, scopes, scale, forbid);
 }
 
+struct RandomGraphOptions {
+  Index variables = 6, states = 3, factors = 7, arity = 3;  ///< at most so many states, variables in a scope
+  double scale = 1, forbid = 0;
+};
+
+/// Scopes, states and energies at random; factors of one shape share a table now and then.
+template <class R>
+OwnedGraph<R> random_graph(Rng& rng, const RandomGraphOptions& o) {
+  const auto below = [&](Index n) {
+    return static_cast<std::uint32_t>(rng.below(static_cast<std::uint64_t>(n)));
+  };
+  std::vector<Index> states;
+  for (Index v = 0; v < o.variables; ++v) states.push_back(1 + below(o.states));
+  ScopeList scopes;
+  std::vector<std::vector<Index>> shapes;  // of tables
+  for (Index f = 0; f < o.factors; ++f) {
+    std::vector<std::uint32_t> scope;
+    const Index arity = 1 + below(std::min(o.arity, o.variables));
+    while (std::ssize(scope) < arity) {
+      const std::uint32_t v = below(o.variables);
+      if (std::find(scope.begin(), scope.end(), v) == scope.end()) scope.push_back(v);
+    }
+    std::vector<Index> shape;
+    for (const std::uint32_t v : scope) shape.push_back(states[v]);
+    const auto same = std::find(shapes.begin(), shapes.end(), shape);
+    const bool share = same != shapes.end() && below(2) == 0;
+    scopes.which.push_back(static_cast<std::uint32_t>((share ? same : shapes.end()) - shapes.begin()));
+    if (!share) shapes.push_back(shape);
+    scopes.add(scope);
+  }
+  return random_energies<R>(rng, states, scopes, o.scale, o.forbid);
+}
+
 /// The first-order chain with the same energies.
 template <class R>
 OwnedGraph<R> as_graph(const Chain<R>& chain) {
