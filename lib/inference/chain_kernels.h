@@ -87,6 +87,11 @@ struct ChainKernels {
   SumKernels<R> history, history_log;
   void (*history_min_forward)(const ChainPass<R>& pass);
   void (*history_min_backward)(const ChainPass<R>& pass);
+
+  /// out[j] = min over i < rows of a[i] + m[i x stride + j]: a message through a table of `labels` columns,
+  /// whose rows and `out` are padded to `stride`.
+  void (*min_product)(const R* a, const R* m, std::ptrdiff_t rows, std::ptrdiff_t labels,
+                      std::ptrdiff_t stride, R* out);
 };
 
 /// The arrays behind `histories`.

@@ -567,6 +567,11 @@ void choose_history_min_backward(const ChainPass<R>& p) {
 }
 
 template <class R>
+void choose_min_product(const R* a, const R* m, ptrdiff_t rows, ptrdiff_t labels, ptrdiff_t stride, R* out) {
+  with_width<R>(labels, stride, [&]<int N, int W>() { step<MinSum, R, N, W>(a, m, rows, stride, out); });
+}
+
+template <class R>
 double choose_log_forward(const ChainPass<R>& p) {
   return with_width<R>(p.labels, p.stride, [&]<int N, int W>() { return log_forward<R, N>(p); });
 }
@@ -593,7 +598,8 @@ constexpr ChainKernels<R> make_kernels() {
           {choose_history_forward<R>, choose_history_backward<R>, choose_history_pairs<R>},
           {history_log_forward<R>, history_log_backward<R>, history_log_pairs<R>},
           choose_history_min_forward<R>,
-          choose_history_min_backward<R>};
+          choose_history_min_backward<R>,
+          choose_min_product<R>};
 }
 
 }  // namespace
