@@ -28,6 +28,8 @@ void add_explain(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_load(CLI::App& program);
 void add_man(CLI::App& program);
+void add_marginals(CLI::App& program);
+void add_minimize(CLI::App& program);
 void add_tag(CLI::App& program);
 void add_train(CLI::App& program);
 

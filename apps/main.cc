@@ -92,6 +92,8 @@ int run(int argc, char** argv) {
   app::add_compare(program);
   app::add_completion(program);
   app::add_man(program);
+  app::add_minimize(program);
+  app::add_marginals(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -126,7 +126,8 @@ double Elimination::reduce(std::span<const double> energies) const {
   return low - std::log(sum);
 }
 
-// Calls visit(cell, energies [states of the variable]) for every cell of the bucket's neighbours.
+// Calls visit(cell, energies [states of the variable]) for every cell of the bucket's neighbours. A piece is
+// added where the last neighbour that it knows changes, so that small ones are added seldom.
 template <class Visit>
 void Elimination::each_cell(const Bucket& bucket, const Visit& visit) const {
   struct At {
@@ -134,29 +135,50 @@ void Elimination::each_cell(const Bucket& bucket, const Visit& visit) const {
     Index step;                  // between states of the bucket's variable
     std::vector<Index> strides;  // of its neighbours
   };
-  std::vector<At> pieces;
+  const std::size_t n = bucket.near.size();
+  std::vector<std::vector<At>> levels(n + 1);  // by the number of neighbours up to the last that it knows
   for (const Index p : bucket.pieces) {
     const Piece& piece = pieces_[p];
     At at{piece.cells, stride_in(topology_, piece.scope, bucket.variable), {}};
-    for (const std::uint32_t u : bucket.near) at.strides.push_back(stride_in(topology_, piece.scope, u));
-    pieces.push_back(std::move(at));
-  }
-  const Index K = topology_.states(bucket.variable), cells = cells_of(topology_, bucket.near);
-  std::vector<double> energies(static_cast<std::size_t>(K));
-  std::vector<Index> y(bucket.near.size(), 0);
-  for (Index cell = 0; cell < cells; ++cell) {
-    std::fill(energies.begin(), energies.end(), 0.0);
-    for (const At& at : pieces) {
-      for (Index k = 0; k < K; ++k) energies[k] += at.cells[k * at.step];
+    std::size_t level = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      at.strides.push_back(stride_in(topology_, piece.scope, bucket.near[i]));
+      if (at.strides.back() != 0) level = i + 1;
     }
+    levels[level].push_back(std::move(at));
+  }
+  const auto K = static_cast<std::size_t>(topology_.states(bucket.variable));
+  const Index cells = cells_of(topology_, bucket.near);
+  std::vector<double> sums((n + 2) * K, 0.0);
+  std::vector<const double*> rows(n + 2, sums.data());  // l + 1: the sum of the pieces of levels up to l
+  const auto add = [&](std::size_t level) {
+    const double* before = rows[level];
+    rows[level + 1] = before;
+    for (const At& at : levels[level]) {
+      double* const now = sums.data() + (level + 1) * K;
+      for (std::size_t k = 0; k < K; ++k) now[k] = before[k] + at.cells[static_cast<Index>(k) * at.step];
+      rows[level + 1] = before = now;
+    }
+  };
+  for (std::size_t level = 0; level <= n; ++level) add(level);
+  std::vector<Index> y(n, 0);
+  std::vector<double> energies(K);
+  for (Index cell = 0;;) {
+    for (std::size_t k = 0; k < K; ++k) energies[k] = rows[n + 1][k];
     visit(cell, std::span<double>(energies));
-    for (std::size_t i = y.size(); i-- > 0;) {  // the next cell: the last neighbour is fastest
+    if (++cell == cells) return;
+    std::size_t changed = n;  // the next cell: the last neighbour is fastest
+    for (;;) {
+      const std::size_t i = changed - 1;
       const bool carry = ++y[i] == topology_.states(bucket.near[i]);
       const Index move = carry ? 1 - y[i] : 1;
-      for (At& at : pieces) at.cells += move * at.strides[i];
+      for (std::size_t level = changed; level <= n; ++level) {
+        for (At& at : levels[level]) at.cells += move * at.strides[i];
+      }
       if (!carry) break;
-      y[i] = 0;
+      y[i] = 0, --changed;
     }
+    for (std::size_t level = changed; level <= n; ++level) add(level);
   }
 }
 

@@ -160,7 +160,7 @@ Solved solve(const OwnedFactorGraph& graph, const GraphMinimumOptions& options, 
 template <class R>
 GraphMinimum minimize_graph(const FactorGraph<R>& graph, const GraphMinimumOptions& options,
                             const std::function<bool(const GraphMinimumProgress&)>& callback) {
-  require(options.seconds > 0, "seconds", options.seconds, "> 0");
+  require(options.seconds > 0, "time", options.seconds, "> 0");
   check(graph);
   const auto start = std::chrono::steady_clock::now();
   GraphMinimum result;
