@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "inference/neighbourhood_search.h"
 #include "thalweg/inference/elimination.h"
 #include "thalweg/inference/local_search.h"
 #include "thalweg/inference/reweighted_messages.h"
@@ -11,28 +12,37 @@ namespace thalweg::detail {
 namespace {
 
 constexpr double kSmallTable = 0x1p16;  // cells, where elimination is faster than searching on
-constexpr Index kRootPasses = 400, kNodePasses = 25;
+constexpr Index kRootPasses = 400, kNodePasses = 25, kKicks = 100'000;
 
 class Search {
  public:
   explicit Search(const SearchLimits& limits) : limits_(limits) {}
 
   SearchResult run(const OwnedFactorGraph& graph) {
-    lift_ = [](std::span<const Label> y) { return std::vector<Label>(y.begin(), y.end()); };
+    const auto begin = Clock::now();
+    end_ = begin + (limits_.end - begin) / 2;
     result_.complete = true;
-    node(graph, lift_, true);
+    node(
+        graph, [](std::span<const Label> y) { return std::vector<Label>(y.begin(), y.end()); }, true);
     Minimum& best = result_.minimum;
+    if (!result_.complete && best.feasible()) {
+      // The second half of the time is for better answers rather than for the proof that there are none.
+      end_ = limits_.end;
+      search_on(graph, best.labels, limits_.branch ? kKicks : 0);
+      best.energy = energy(graph.view(), std::span<const Label>(best.labels)) + graph.constant;
+    }
     best.lower_bound = result_.complete ? best.energy : root_bound_;
     best.guarantee = result_.complete ? Guarantee::Exact : Guarantee::Bounded;
     return std::move(result_);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
   using Lift = std::function<std::vector<Label>(std::span<const Label>)>;  // to an answer of the whole graph
 
   // Whether a node with this bound can still hold something better.
-  bool hopeless(double bound) const {
-    const double best = result_.minimum.energy;
+  bool hopeless(double bound) const { return hopeless_beside(bound, result_.minimum.energy); }
+  bool hopeless_beside(double bound, double best) const {
     if (!(bound < kInfinity<double>)) return true;
     if (!(best < kInfinity<double>)) return false;
     const double slack = limits_.step > 0 ? limits_.step * (1 - 1e-6) : 1e-9 * (1 + std::abs(best));
@@ -40,8 +50,7 @@ class Search {
   }
   bool out_of_time() {
     if (stopped_) return true;
-    stopped_ = std::chrono::steady_clock::now() >= limits_.end ||
-               (limits_.go_on && !limits_.go_on(result_.minimum.energy, root_bound_));
+    stopped_ = Clock::now() >= end_ || (limits_.go_on && !limits_.go_on(result_.minimum.energy, root_bound_));
     return stopped_;
   }
   void offer(const OwnedFactorGraph& graph, std::span<const Label> y, const Lift& lift) {
@@ -95,7 +104,7 @@ class Search {
                  std::vector<std::vector<double>>& beliefs) {
     const FactorGraph<double> view = graph.view();
     ReweightedMessages<double> messages(view);
-    const std::chrono::duration<double> left = limits_.end - std::chrono::steady_clock::now();
+    const std::chrono::duration<double> left = end_ - Clock::now();
     const auto keep_on = [&](const ReweightedProgress& p) {
       if (hopeless(p.lower_bound + graph.constant)) return false;
       if (!root) return true;
@@ -108,7 +117,10 @@ class Search {
                                        .tolerance = root ? 1e-7 : 1e-4},
                                       keep_on);
     if (found.feasible()) {
-      if (root) search_.improve(view, found.labels, 2);
+      if (root) {
+        search_.improve(view, found.labels, 2);
+        search_on(graph, found.labels, 0);
+      }
       offer(graph, found.labels, lift);
     }
     beliefs.clear();
@@ -117,6 +129,14 @@ class Search {
       beliefs.emplace_back(belief.begin(), belief.end());
     }
     return found.lower_bound + graph.constant;
+  }
+
+  // Large neighbourhoods of the whole graph's or the root's answer.
+  void search_on(const OwnedFactorGraph& graph, std::span<Label> y, Index kicks) {
+    search_neighbourhoods(graph.view(), y, rng_, kicks, [&](double e) {
+      return Clock::now() < end_ && !hopeless_beside(root_bound_, e + graph.constant) &&
+             (!limits_.go_on || limits_.go_on(e + graph.constant, root_bound_));
+    });
   }
 
   static void descend(OwnedFactorGraph& graph, Lift& lift, std::span<const std::uint8_t> allowed) {
@@ -156,7 +176,8 @@ class Search {
   }
 
   const SearchLimits& limits_;
-  Lift lift_;
+  Rng rng_;
+  Clock::time_point end_;
   LocalSearch<FactorGraph<double>> search_;
   SearchResult result_;
   double root_bound_ = -kInfinity<double>;
