@@ -1,6 +1,7 @@
 #include "flow_peers.h"
 
 #include <ctime>
+#include <memory>
 #include <numeric>
 
 #ifdef THALWEG_HAVE_BOOST

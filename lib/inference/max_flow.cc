@@ -166,6 +166,7 @@ void FlowNetwork<C>::State::settle(bool up) {
     settled = settled && (up ? graph.excess[v] <= 0 : graph.excess[v] >= 0);
   }
   if (!settled) {
+    graph.neighbours_pushed = false;
     SearchTrees<C> solver(graph);
     solver.start();
     solver.run();
@@ -216,6 +217,7 @@ FlowSummary FlowNetwork<C>::solve(const FlowOptions& options) {
     s.run_trees(summary, options.both_sides);
   }
   s.touched.clear(), s.changed.clear();
+  s.graph.neighbours_pushed = false;
   s.find_value();
   summary.value = static_cast<double>(s.value);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -256,6 +258,7 @@ void FlowNetwork<C>::add_terminal(Index v, C source, C sink) {
   add(g.excess[i], source), add(g.excess[i], -static_cast<Total>(sink));
   add(g.supply, sink);
   state_->touched.push_back(i);
+  g.neighbours_pushed = false;
 }
 
 // Flow above a capacity that has become smaller leaves the arc: it is excess at the tail then, and missing at
@@ -280,6 +283,7 @@ void FlowNetwork<C>::add_capacity(Index e, C capacity, C reverse) {
   s.graph.excess[u] += moved, s.graph.excess[v] -= moved;
   if (u == v) return;
   s.changed.push_back(a);
+  s.graph.neighbours_pushed = false;
   if (moved != 0) s.touched.insert(s.touched.end(), {u, v});
 }
 

@@ -86,12 +86,13 @@ struct ResidualGraph {
   }
 
   BareArray<Arc> arcs;
-  BareArray<Node> nodes;      // [V + 1]
-  BareArray<Total> excess;    // [V]
-  BareArray<Total> terminal;  // [V] source_v - sink_v
-  BareArray<NodeId> ids;      // [V] of the caller's nodes; empty where they are the same
-  BareArray<ArcId> arc_of;    // [E]
-  Total supply = 0;           // sum of sink_v
+  BareArray<Node> nodes;           // [V + 1]
+  BareArray<Total> excess;         // [V]
+  BareArray<Total> terminal;       // [V] source_v - sink_v
+  BareArray<NodeId> ids;           // [V] of the caller's nodes; empty where they are the same
+  BareArray<ArcId> arc_of;         // [E]
+  bool neighbours_pushed = false;  // no arc leads on from a node with excess to one with a deficit
+  Total supply = 0;                // sum of sink_v
 };
 
 }  // namespace thalweg

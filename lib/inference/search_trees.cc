@@ -59,11 +59,60 @@ void SearchTrees<C>::start() {
     forest->lowest = forest->limit = 1;
   }
   warm_ = false;
+  if (!g_.neighbours_pushed) push_between_roots();
+  dry_.clear();
   for (NodeId v = 0; v < g_.size(); ++v) {
     Node& node = g_.nodes[v];
-    node.label = 0, node.parent = kRoot;
-    if (g_.excess[v] > 0) plant<true>(v);
-    if (g_.excess[v] < 0) plant<false>(v);
+    node.label = g_.excess[v] > 0 ? 1 : g_.excess[v] < 0 ? -1 : 0;
+    node.parent = kRoot;
+    if (node.label == 0) dry_.push_back(v);
+  }
+  grow_roots<true>();
+  grow_roots<false>();
+}
+
+// The first level of a forest, seen from the nodes that are no roots: between roots of different forests
+// nothing more can be pushed, and most nodes may be roots.
+template <class C>
+template <bool S>
+void SearchTrees<C>::grow_roots() {
+  Forest& f = forest<S>();
+  f.lowest = f.limit = 2;
+  bucket(f.active, 2);
+  for (const NodeId v : dry_) {
+    Node& node = g_.nodes[v];
+    const ArcId end = g_.nodes[v + 1].first;
+    for (ArcId a = node.first; a < end; ++a) {
+      while (g_.nodes[g_.arcs[a].head].label == (S ? 1 : -1) && capacity_from_parent<S>(g_.arcs[a]) > 0) {
+        if (distance<S>(node.label) > 0) break;
+        if (node.label == 0) {
+          node.label = S ? 2 : -2;
+          node.parent = node.current = a;
+          f.active[2].push_back(v);
+          break;
+        }
+        augment(S ? g_.arcs[a].back : a);
+      }
+    }
+  }
+}
+
+// Most flow on pictures and sequences needs no tree.
+template <class C>
+void SearchTrees<C>::push_between_roots() {
+  for (NodeId v = 0; v < g_.size(); ++v) {
+    auto& excess = g_.excess[v];
+    if (!(excess > 0)) continue;
+    const ArcId end = g_.nodes[v + 1].first;
+    for (ArcId a = g_.nodes[v].first; a < end && excess > 0; ++a) {
+      const Arc& arc = g_.arcs[a];
+      auto& deficit = g_.excess[arc.head];
+      if (!(deficit < 0) || !(arc.residual > 0)) continue;
+      const C flow = static_cast<C>(std::min({Total{arc.residual}, excess, -deficit}));
+      g_.push(a, flow);
+      excess -= flow, deficit += flow;
+      ++augmentations_;
+    }
   }
 }
 
@@ -78,7 +127,7 @@ template <class C>
 void SearchTrees<C>::run() {
   while (source_.can_grow() && sink_.can_grow()) {
     const auto size = [](const Forest& f) { return f.active[static_cast<std::size_t>(f.lowest)].size(); };
-    if (size(source_) <= size(sink_)) {
+    if (source_.lowest < sink_.lowest || (source_.lowest == sink_.lowest && size(source_) <= size(sink_))) {
       grow<true>();
     } else {
       grow<false>();

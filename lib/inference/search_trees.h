@@ -34,6 +34,7 @@ class SearchTrees {
 
  private:
   using Arc = typename ResidualGraph<C>::Arc;
+  using Total = typename ResidualGraph<C>::Total;
   using Node = typename ResidualGraph<C>::Node;
   using Buckets = std::vector<std::vector<NodeId>>;  // by label
 
@@ -53,6 +54,9 @@ class SearchTrees {
     return S ? source_ : sink_;
   }
 
+  void push_between_roots();
+  template <bool S>
+  void grow_roots();
   template <bool S>
   void plant(NodeId v);
   template <bool S>
@@ -79,6 +83,7 @@ class SearchTrees {
 
   ResidualGraph<C>& g_;
   Forest source_, sink_;
+  std::vector<NodeId> dry_;  // nodes that are no roots at the start
   bool warm_ = false;
   Index augmentations_ = 0;
 };
