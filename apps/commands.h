@@ -25,6 +25,7 @@ void add_completion(CLI::App& program);
 void add_dump(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_explain(CLI::App& program);
+void add_flow(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_load(CLI::App& program);
 void add_man(CLI::App& program);

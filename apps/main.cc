@@ -90,6 +90,7 @@ int run(int argc, char** argv) {
   app::add_dump(program);
   app::add_load(program);
   app::add_compare(program);
+  app::add_flow(program);
   app::add_completion(program);
   app::add_man(program);
   app::add_minimize(program);
