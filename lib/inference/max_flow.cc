@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "inference/push_relabel.h"
@@ -33,14 +34,13 @@ struct FlowNetwork<C>::State {
   bool trees_stand = false;     // for the excesses and residuals as they were at the last solve
   std::vector<NodeId> touched;  // since then
   std::vector<ArcId> changed;
-  std::vector<CutSide> sides;  // by internal number
+  bool both_sides = false;
   Total value = 0;
 
   void choose(FlowSummary& summary) const;
-  void run_push_relabel(FlowSummary& summary, bool both_sides);
-  void run_trees(FlowSummary& summary, bool both_sides);
-  void mark_reached(CutSide side);
-  void find_value();
+  void run_push_relabel(FlowSummary& summary);
+  void run_trees(FlowSummary& summary);
+  void mark_reached(bool from_source);
   void settle(bool up);
 };
 
@@ -74,7 +74,7 @@ std::int32_t terminal_distance(const ResidualGraph<C>& g, std::int32_t most) {
 template <class C>
 void FlowNetwork<C>::State::choose(FlowSummary& summary) const {
   constexpr Index kFew = 64;  // nodes per terminal and more are few terminals
-  constexpr std::int32_t kFar = 12;
+  constexpr std::int32_t kFar = 8;
   Index terminals = 0;
   for (NodeId v = 0; v < graph.size(); ++v) terminals += graph.excess[v] != 0;
   summary.used = FlowSolver::SearchTrees;
@@ -88,46 +88,42 @@ void FlowNetwork<C>::State::choose(FlowSummary& summary) const {
                                terminals, graph.size(), distance == kFar ? "at least " : "", distance);
 }
 
-// Breadth first from the nodes with excess along residual arcs, or from those with a deficit against them.
+// Labels what is reached breadth first from the nodes with excess along residual arcs, or from those with a
+// deficit against them.
 template <class C>
-void FlowNetwork<C>::State::mark_reached(CutSide side) {
-  const bool forward = side == CutSide::Source;
+void FlowNetwork<C>::State::mark_reached(bool from_source) {
   std::vector<NodeId> queue;
   const auto reach = [&](NodeId v) {
-    if (sides[v] != CutSide::Either) return;
-    sides[v] = side;
+    if (graph.nodes[v].label != 0) return;
+    graph.nodes[v].label = from_source ? 1 : -1;
     queue.push_back(v);
   };
   for (NodeId v = 0; v < graph.size(); ++v) {
-    if (forward ? graph.excess[v] > 0 : graph.excess[v] < 0) reach(v);
+    if (from_source ? graph.excess[v] > 0 : graph.excess[v] < 0) reach(v);
   }
   while (!queue.empty()) {
     const NodeId v = queue.back();
     queue.pop_back();
     for (ArcId a = graph.nodes[v].first; a < graph.nodes[v + 1].first; ++a) {
       const auto& arc = graph.arcs[a];
-      if ((forward ? arc.residual : arc.reverse) > 0) reach(arc.head);
+      if ((from_source ? arc.residual : arc.reverse) > 0) reach(arc.head);
     }
   }
 }
 
 template <class C>
-void FlowNetwork<C>::State::run_push_relabel(FlowSummary& summary, bool both_sides) {
+void FlowNetwork<C>::State::run_push_relabel(FlowSummary& summary) {
   PushRelabel<C> solver(graph);
   solver.run();
   summary.steps = solver.pushes();
   trees_stand = false;
-  sides.assign(graph.size(), CutSide::Either);
-  mark_reached(CutSide::Source);
-  if (both_sides) {
-    mark_reached(CutSide::Sink);
-  } else {
-    std::replace(sides.begin(), sides.end(), CutSide::Either, CutSide::Sink);
-  }
+  for (auto& node : graph.nodes) node.label = 0;
+  mark_reached(true);
+  if (both_sides) mark_reached(false);
 }
 
 template <class C>
-void FlowNetwork<C>::State::run_trees(FlowSummary& summary, bool both_sides) {
+void FlowNetwork<C>::State::run_trees(FlowSummary& summary) {
   summary.warm = trees_stand;
   const Index before = trees.augmentations();
   if (trees_stand) {
@@ -139,19 +135,6 @@ void FlowNetwork<C>::State::run_trees(FlowSummary& summary, bool both_sides) {
   if (both_sides) trees.complete_sink_side();
   trees_stand = true;
   summary.steps = trees.augmentations() - before;
-  sides.resize(graph.size());
-  const CutSide unreached = both_sides ? CutSide::Either : CutSide::Sink;
-  for (NodeId v = 0; v < graph.size(); ++v) {
-    const std::int32_t label = graph.nodes[v].label;
-    sides[v] = label > 0 ? CutSide::Source : label < 0 ? CutSide::Sink : unreached;
-  }
-}
-
-template <class C>
-void FlowNetwork<C>::State::find_value() {
-  Total deficit = 0;
-  for (const Total& excess : graph.excess) deficit += std::max(-excess, Total{0});
-  value = graph.supply - deficit;
 }
 
 // Nodes whose flow their terminals do not allow send it back to where it comes from (up) or goes to: a flow
@@ -167,9 +150,12 @@ void FlowNetwork<C>::State::settle(bool up) {
   }
   if (!settled) {
     graph.neighbours_pushed = false;
+    std::vector<std::int32_t> labels;  // of the cut, which stays
+    for (const auto& node : graph.nodes) labels.push_back(node.label);
     SearchTrees<C> solver(graph);
     solver.start();
     solver.run();
+    for (NodeId v = 0; v < graph.size(); ++v) graph.nodes[v].label = labels[v];
     trees_stand = false;
   }
   for (NodeId v = 0; v < graph.size(); ++v)
@@ -204,6 +190,7 @@ FlowSummary FlowNetwork<C>::solve(const FlowOptions& options) {
   FlowSummary summary;
   summary.requested = summary.used = options.solver;
   summary.reason = "asked for";
+  s.both_sides = options.both_sides;
   if (options.solver == FlowSolver::Auto) {
     if (s.trees_stand) {
       summary.used = FlowSolver::SearchTrees, summary.reason = "search trees are there already";
@@ -212,13 +199,14 @@ FlowSummary FlowNetwork<C>::solve(const FlowOptions& options) {
     }
   }
   if (summary.used == FlowSolver::PushRelabel) {
-    s.run_push_relabel(summary, options.both_sides);
+    s.run_push_relabel(summary);
   } else {
-    s.run_trees(summary, options.both_sides);
+    s.run_trees(summary);
   }
   s.touched.clear(), s.changed.clear();
   s.graph.neighbours_pushed = false;
-  s.find_value();
+  if (!std::is_integral_v<C> || !summary.warm) s.graph.count_unfilled();
+  s.value = s.graph.supply - s.graph.unfilled;
   summary.value = static_cast<double>(s.value);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return summary;
@@ -231,7 +219,9 @@ typename FlowNetwork<C>::Total FlowNetwork<C>::value() const {
 
 template <class C>
 CutSide FlowNetwork<C>::side(Index v) const {
-  return state_->sides[state_->graph.id(v)];
+  const std::int32_t label = state_->graph.nodes[state_->graph.id(v)].label;
+  if (label > 0) return CutSide::Source;
+  return label < 0 || !state_->both_sides ? CutSide::Sink : CutSide::Either;
 }
 
 template <class C>
@@ -255,7 +245,9 @@ void FlowNetwork<C>::add_terminal(Index v, C source, C sink) {
                        "scale them down");
   };
   add(g.terminal[i], source), add(g.terminal[i], -static_cast<Total>(sink));
+  g.unfilled -= std::max(-g.excess[i], Total{0});
   add(g.excess[i], source), add(g.excess[i], -static_cast<Total>(sink));
+  g.unfilled += std::max(-g.excess[i], Total{0});
   add(g.supply, sink);
   state_->touched.push_back(i);
   g.neighbours_pushed = false;
@@ -280,8 +272,12 @@ void FlowNetwork<C>::add_capacity(Index e, C capacity, C reverse) {
   arc.residual = back.reverse = static_cast<C>(forth);
   arc.reverse = back.residual = static_cast<C>(other);
   const NodeId u = back.head, v = arc.head;
-  s.graph.excess[u] += moved, s.graph.excess[v] -= moved;
   if (u == v) return;
+  for (const auto& [node, change] : {std::pair{u, moved}, std::pair{v, -moved}}) {
+    s.graph.unfilled -= std::max(-s.graph.excess[node], Total{0});
+    s.graph.excess[node] += change;
+    s.graph.unfilled += std::max(-s.graph.excess[node], Total{0});
+  }
   s.changed.push_back(a);
   s.graph.neighbours_pushed = false;
   if (moved != 0) s.touched.insert(s.touched.end(), {u, v});

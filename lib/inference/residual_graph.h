@@ -78,6 +78,10 @@ struct ResidualGraph {
 
   Index size() const { return static_cast<Index>(excess.size()); }
   NodeId id(Index v) const { return ids.size() == 0 ? static_cast<NodeId>(v) : ids[v]; }
+  void count_unfilled() {
+    unfilled = 0;
+    for (const Total& x : excess) unfilled += x < 0 ? -x : 0;
+  }
   void push(ArcId a, C flow) {
     Arc& arc = arcs[a];
     Arc& back = arcs[arc.back];
@@ -92,6 +96,7 @@ struct ResidualGraph {
   BareArray<NodeId> ids;           // [V] of the caller's nodes; empty where they are the same
   BareArray<ArcId> arc_of;         // [E]
   bool neighbours_pushed = false;  // no arc leads on from a node with excess to one with a deficit
+  Total unfilled = 0;              // sum of the deficits
   Total supply = 0;                // sum of sink_v
 };
 

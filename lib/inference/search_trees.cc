@@ -193,6 +193,7 @@ void SearchTrees<C>::augment(ArcId bridge) {
   if (-g_.excess[v] < flow) flow = static_cast<C>(-g_.excess[v]);
 
   g_.push(bridge, flow);
+  g_.unfilled -= flow;
   v = s;
   for (ArcId p; (p = g_.nodes[v].parent) >= 0;) {
     g_.push(g_.arcs[p].back, flow);
@@ -274,7 +275,8 @@ void SearchTrees<C>::find_parent(NodeId v, bool risen) {
     if (head.parent == arc.back) lose_parent<S>(arc.head);
   }
   if (nearest < label) return settle<S>(v, best, risen);
-  if (nearest + 1 > f.limit) return set_free<S>(v);
+  // After a repair there is no tight limit: what has lost its root for good would climb and climb.
+  if (nearest + 1 > f.limit || warm_) return set_free<S>(v);
   node.label = S ? nearest + 1 : -(nearest + 1);
   node.current = best;
   f.add_orphan(~v, nearest + 1);
@@ -315,7 +317,9 @@ void SearchTrees<C>::activate_parents(NodeId v) {
 template <class C>
 template <bool S>
 void SearchTrees<C>::repair_root(NodeId v) {
-  const bool moves = distance<S>(g_.nodes[v].label) < 0;
+  const Node& node = g_.nodes[v];
+  if (distance<S>(node.label) == 1 && node.parent == kRoot) return;
+  const bool moves = distance<S>(node.label) < 0;
   if (moves) lose_children<!S>(v);
   plant<S>(v);
   if (moves) activate_parents<!S>(v);
