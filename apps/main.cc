@@ -90,11 +90,11 @@ int run(int argc, char** argv) {
   app::add_dump(program);
   app::add_load(program);
   app::add_compare(program);
+  app::add_minimize(program);
+  app::add_marginals(program);
   app::add_flow(program);
   app::add_completion(program);
   app::add_man(program);
-  app::add_minimize(program);
-  app::add_marginals(program);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
