@@ -31,7 +31,7 @@ void compare(const char* title, const CountedRule& rule, Index count) {
   report("chain trained on the likelihood", cpu_seconds() - begin,
          [&](const CountedSequence& s, std::span<Label> y) { chain.label(s, y); });
   begin = cpu_seconds();
-  ShareNetwork net(rule.labels);
+  ShareNetwork net(rule.labels());
   train_unrolled(net, unrolled_examples(seen), {.passes = 30});
   const double seconds = cpu_seconds() - begin;
   UnrolledDescent unrolled;
@@ -44,15 +44,19 @@ void compare(const char* title, const CountedRule& rule, Index count) {
            descent.start(energy), descent.run(energy, AnnealedDescent{.steps = 50, .rate = 0.5}),
                descent.round(energy, y);
          });
-  report("the rule itself, exactly", 0,
-         [&](const CountedSequence& s, std::span<Label> y) { lowest_by_rule(rule, s, y); });
+  if (rule.labels() == 2)
+    report("posterior of the rule: no one can do better", 0,
+           [&](const CountedSequence& s, std::span<Label> y) { likeliest_by_rule(rule, s, y); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const Index count = argc > 1 ? std::atoi(argv[1]) : 1000;
-  compare("half of 20 labels are 0, evidence off by an unknown offset", {}, count);
+  compare("10 of 20 labels are 0; evidence off by unknown offsets", {}, count);
   std::puts("");
-  compare("half of 20 labels are 0, no offset", {.offset = 0}, count);
+  compare("5 or 15 of 20 labels are 0", {.counts = {{5, 15}, {15, 5}}, .evidence = 1.2, .offset = 0}, count);
+  std::puts("");
+  compare("4 of 32 labels are l, for each of 8; evidence off by unknown offsets",
+          {.length = 32, .counts = {std::vector<Index>(8, 4)}}, count);
 }

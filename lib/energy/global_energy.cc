@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 
-#include "thalweg/core/error.h"
+#include "core/require.h"
 #include "thalweg/core/random.h"
 
 namespace thalweg {
@@ -23,17 +22,14 @@ void add(double factor, const double* x, std::span<double> to) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += factor * x[i];
 }
 
-void require(const char* field, Index value) {
-  if (value < 1) throw OptionError(field, "must be > 0, is " + std::to_string(value), "");
-}
-
 }  // namespace
 
 ShareNetwork::ShareNetwork(Index labels, const ShareNetworkOptions& o)
     : labels_(labels), hidden_(o.hidden), stretches_(o.stretches) {
-  require("labels", labels), require("hidden", o.hidden), require("stretches", o.stretches);
-  if (!(o.scale > 0 && o.scale < kInfinity<double>))
-    throw OptionError("scale", "must be finite and > 0, is " + std::to_string(o.scale), "8 is the default");
+  require(labels >= 1, "labels", labels, ">= 1");
+  require(o.hidden >= 1, "hidden", o.hidden, ">= 1");
+  require(o.stretches >= 1, "stretches", o.stretches, ">= 1");
+  require(o.scale > 0 && o.scale < kInfinity<double>, "scale", o.scale, "finite and > 0");
   const Index D = inputs();
   weights_.resize(static_cast<std::size_t>(hidden_ * (D + 2)));
   Rng rng(o.seed);

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string>
 
+#include "core/require.h"
 #include "thalweg/core/error.h"
 #include "thalweg/core/random.h"
 
@@ -56,13 +57,9 @@ void check_examples(const GlobalEnergy& energy, std::span<const UnrolledExample>
 
 UnrolledDescent::UnrolledDescent(const UnrolledOptions& options) : options_(options) {
   const auto& [steps, rate, temperature] = options_;
-  if (steps < 0) throw OptionError("steps", "must be >= 0, is " + std::to_string(steps), "10 is the default");
-  if (!(temperature > 0 && temperature < kInfinity<double>))
-    throw OptionError("temperature", "must be finite and > 0, is " + std::to_string(temperature),
-                      "1 suits trained local energies");
-  if (!(rate > 0 && rate * temperature <= 1))
-    throw OptionError("rate", "must be > 0 and at most 1 / temperature, is " + std::to_string(rate),
-                      "0.25 / temperature is a start");
+  require(steps >= 0, "steps", steps, ">= 0");
+  require(temperature > 0 && temperature < kInfinity<double>, "temperature", temperature, "finite and > 0");
+  require(rate > 0 && rate * temperature <= 1, "rate", rate, "> 0 and at most 1 / temperature");
 }
 
 bool UnrolledDescent::run(const GlobalEnergy& energy, Table<const double> u) {
@@ -140,9 +137,10 @@ double UnrolledDescent::loss(const GlobalEnergy& energy, Table<const double> u, 
 UnrolledSummary train_unrolled(GlobalEnergy& energy, std::span<const UnrolledExample> examples,
                                const UnrolledTraining& o) {
   UnrolledDescent descent(o.descent);
-  if (o.passes < 0) throw OptionError("passes", "must be >= 0, is " + std::to_string(o.passes), "");
-  if (o.batch < 1) throw OptionError("batch", "must be > 0, is " + std::to_string(o.batch), "");
-  if (!(o.l2 >= 0)) throw OptionError("l2", "must be >= 0, is " + std::to_string(o.l2), "");
+  require(o.passes >= 0, "passes", o.passes, ">= 0");
+  require(o.batch >= 1, "batch", o.batch, ">= 1");
+  require(o.l2 >= 0 && o.l2 < kInfinity<double>, "l2", o.l2, "finite and >= 0");
+  require(o.clip > 0, "clip", o.clip, "> 0", "infinity cuts nothing");
   check_examples(energy, examples);
   const auto count = static_cast<Index>(examples.size());
   const Index batches = (count + o.batch - 1) / o.batch;
@@ -172,7 +170,11 @@ UnrolledSummary train_unrolled(GlobalEnergy& energy, std::span<const UnrolledExa
         else
           ++skipped;
       }
-      for (double& g : gradient) g /= static_cast<double>(std::max<Index>(1, seen));
+      const double norm =
+          std::sqrt(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0));
+      const double mean = norm / static_cast<double>(std::max<Index>(1, seen));
+      for (double& g : gradient)
+        g *= mean > o.clip ? o.clip / norm : 1 / static_cast<double>(std::max<Index>(1, seen));
       adam.step(energy.weights(), gradient, o.l2);
       positions += seen;
     }

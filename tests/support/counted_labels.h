@@ -1,11 +1,10 @@
 /// @file
-/// Sequences whose labels obey a rule of the whole: how often label 0 occurs. What rivals make of them, the
-/// exact minimum of those that know the rule among them.
+/// Sequences whose labels obey a rule of the whole: how often each occurs. What rivals make of them, the best
+/// that anyone can do among them.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <span>
 #include <vector>
 
@@ -17,32 +16,37 @@
 namespace thalweg::testing {
 
 struct CountedRule {
-  Index length = 20, labels = 3;
-  std::vector<Index> counts{10};  ///< of label 0; one of them, each as often
-  double evidence = 2;            ///< d of the evidence below
-  double offset = 2;              ///< standard deviation of what all evidence for label 0 is off by
+  Index length = 20;  ///< T
+  std::vector<std::vector<Index>> counts{
+      {10, 10}};        ///< of each label [K], their sum T; one of them, each as often
+  double evidence = 2;  ///< d of the evidence below
+  double offset = 1.5;  ///< standard deviation of b
+  Index labels() const { return static_cast<Index>(counts[0].size()); }
 };
 
-/// u_t[l] = -d (d [l = y_t] + noise_t[l]) - offset [l = 0], noise standard normal: without the offset minus
-/// the logarithm of the odds. Label 0 is at random places, the other labels are drawn alike.
+/// u_t[l] = -d (d [l = y_t] + noise_t[l]) - b_l with standard normal noise: without b, which is another for
+/// every sequence, minus the logarithm of the odds. All orders of the labels are as likely.
 struct CountedSequence {
   TableBuffer<double> u;
   std::vector<Label> y;
 };
 
 inline std::vector<CountedSequence> counted_sequences(const CountedRule& rule, Index count, Rng& rng) {
+  const Index K = rule.labels();
   std::vector<CountedSequence> sequences(static_cast<std::size_t>(count));
   for (auto& [u, y] : sequences) {
-    const auto zeros = static_cast<std::size_t>(rule.counts[rng.below(rule.counts.size())]);
-    for (std::size_t t = 0; t < static_cast<std::size_t>(rule.length); ++t)
-      y.push_back(t < zeros ? 0 : 1 + static_cast<Label>(rng.below(rule.labels - 1)));
+    const auto& counts = rule.counts[rng.below(rule.counts.size())];
+    std::vector<double> b;
+    for (Index l = 0; l < K; ++l) {
+      y.insert(y.end(), static_cast<std::size_t>(counts[l]), static_cast<Label>(l));
+      b.push_back(rule.offset * rng.normal());
+    }
     rng.shuffle(std::span(y));
-    u.resize(rule.length, rule.labels);
-    const double offset = rule.offset * rng.normal();
+    u.resize(rule.length, K);
     for (Index t = 0; t < rule.length; ++t) {
-      for (Index l = 0; l < rule.labels; ++l) {
+      for (Index l = 0; l < K; ++l) {
         const double right = l == static_cast<Index>(y[t]) ? rule.evidence : 0;
-        u[t][l] = -rule.evidence * (right + rng.normal()) - (l == 0 ? offset : 0);
+        u[t][l] = -rule.evidence * (right + rng.normal()) - b[l];
       }
     }
   }
@@ -67,22 +71,33 @@ inline void lowest_local(const CountedSequence& s, std::span<Label> y) {
     y[t] = static_cast<Label>(std::min_element(s.u[t], s.u[t] + s.u.columns()) - s.u[t]);
 }
 
-/// The lowest local energies of all labellings that obey the rule: the positions that label 0 suits best.
-inline void lowest_by_rule(const CountedRule& rule, const CountedSequence& s, std::span<Label> y) {
-  const Index T = s.u.rows(), K = s.u.columns();
-  std::vector<Index> order(static_cast<std::size_t>(T));
-  std::iota(order.begin(), order.end(), Index{0});
-  const auto other = [&](Index t) { return std::min_element(s.u[t] + 1, s.u[t] + K) - s.u[t]; };
-  const auto gain = [&](Index t) { return s.u[t][0] - s.u[t][other(t)]; };
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return gain(a) < gain(b); });
-  Index best = -1;
-  double lowest = kInfinity<double>;
-  for (Index n : rule.counts) {
-    double sum = 0;
-    for (Index i = 0; i < n; ++i) sum += gain(order[i]);
-    if (sum < lowest) lowest = sum, best = n;
+/// The likeliest label of each position by the posterior of the rule, of two labels, given u without offsets:
+/// no labelling has fewer errors in expectation. Where there is one count, offsets change nothing. O(T^2).
+inline void likeliest_by_rule(const CountedRule& rule, const CountedSequence& s, std::span<Label> y) {
+  const Index T = s.u.rows();
+  // Weights of the labels 1 of the first t positions, by how many there are; and of those from t on.
+  const auto odds = [&](Index t) { return std::exp(s.u[t][0] - s.u[t][1]); };
+  TableBuffer<double> before(T + 1, T + 2), after(T + 1, T + 2);
+  before[0][0] = after[T][0] = 1;
+  for (Index t = 0; t < T; ++t) {
+    const Index r = T - 1 - t;
+    for (Index n = 0; n <= T; ++n) {
+      before[t + 1][n] = before[t][n] + (n > 0 ? odds(t) * before[t][n - 1] : 0);
+      after[r][n] = after[r + 1][n] + (n > 0 ? odds(r) * after[r + 1][n - 1] : 0);
+    }
   }
-  for (Index i = 0; i < T; ++i) y[order[i]] = i < best ? 0 : static_cast<Label>(other(order[i]));
+  for (Index t = 0; t < T; ++t) {
+    double zero = 0, one = 0;
+    for (const auto& counts : rule.counts) {
+      const Index ones = counts[1];
+      const double ways = std::exp(std::lgamma(T + 1) - std::lgamma(ones + 1) - std::lgamma(T - ones + 1));
+      for (Index n = 0; n <= ones; ++n) {
+        zero += before[t][n] * after[t + 1][ones - n] / ways;
+        if (n < ones) one += odds(t) * before[t][n] * after[t + 1][ones - n - 1] / ways;
+      }
+    }
+    y[t] = one > zero;
+  }
 }
 
 /// A chain on top of scaled u, trained by Adam on the likelihood: pairs, start, end, and the scale.

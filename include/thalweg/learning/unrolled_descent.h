@@ -78,8 +78,12 @@ struct UnrolledTraining {
   UnrolledOptions descent = {};
   Index passes = 20;   ///< >= 0
   Index batch = 16;    ///< examples a step of Adam, > 0
-  double rate = 0.02;  ///< of Adam (optimization/adaptive_steps.h)
-  double l2 = 0;       ///< weight of |w|^2 beside the mean loss of a batch, >= 0
+  double rate = 0.01;  ///< of Adam (optimization/adaptive_steps.h)
+  /// > 0; longer gradients of the mean loss per position are cut to this norm (Pascanu, Mikolov and Bengio
+  /// 2013). Where a rule allows several counts, descents part ways, and gradients there explode: without a
+  /// cut one example undoes what a pass has learnt.
+  double clip = 0.05;
+  double l2 = 0;  ///< weight of |w|^2 beside the mean loss per position, >= 0
   std::uint64_t seed = 1;
 };
 
