@@ -45,6 +45,9 @@ void check_examples(const GlobalEnergy& energy, std::span<const UnrolledExample>
           where,
           "has " + std::to_string(u.rows) + " positions and " + std::to_string(answer.size()) + " labels",
           "give each position one");
+    if (!std::all_of(u.data, u.data + u.size(), [](double x) { return x > -kInfinity<double>; }))
+      throw InputError(where, "has an energy that is NaN or -infinity",
+                       "only +infinity has a meaning: forbidden");
     for (Label y : answer) {
       if (static_cast<Index>(y) >= energy.labels())
         throw InputError(where, "has the label " + std::to_string(y),

@@ -327,6 +327,9 @@ TEST_CASE("bad input to unrolled descent is refused by name", "[learning][unroll
   CHECK_THAT(untaught(wide.view(), {0, 0}), ContainsSubstring("example 0: has energies of 3 labels"));
   CHECK_THAT(untaught(u.view(), {0}), ContainsSubstring("2 positions and 1 labels"));
   CHECK_THAT(untaught(u.view(), {0, 2}), ContainsSubstring("has the label 2"));
+  u[1][0] = std::nan("");
+  CHECK_THAT(untaught(u.view(), {0, 1}), ContainsSubstring("NaN"));
+  u[1][0] = 0;
   const std::vector<Label> y{0, 1};
   const UnrolledExample example{u.view(), y};
   const auto untrained = [&](const UnrolledTraining& o) {

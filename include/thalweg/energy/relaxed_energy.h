@@ -11,7 +11,8 @@
 ///
 /// It is linear in each q_v, so its minimum over the simplices is that over labellings. An energy of your
 /// own, a network over the whole of q, say, overrides `evaluate` (structured prediction energy networks,
-/// Belanger and McCallum 2016). inference/relaxed_descent.h minimises all of them.
+/// Belanger and McCallum 2016; energy/global_energy.h has one). inference/relaxed_descent.h minimises all of
+/// them.
 ///
 ///     RelaxedChain<float> relaxed(chain);
 ///     std::vector<double> q(relaxed.cells(), 1.0 / chain.labels()), gradient(q.size());

@@ -94,8 +94,8 @@ struct UnrolledSummary {
 
 /// Moves the weights of `energy` by Adam on mean losses of batches, the examples of each pass in another
 /// order. Deterministic in the seed. One thread.
-/// @throws OptionError for options out of range; InputError for an example whose shape does not fit, or with
-/// a label that is not below K
+/// @throws OptionError for options out of range; InputError for an example whose shape does not fit, with a
+/// label that is not below K, or an energy that is NaN or -infinity
 THALWEG_EXPORT UnrolledSummary train_unrolled(GlobalEnergy& energy, std::span<const UnrolledExample> examples,
                                               const UnrolledTraining& options = {});
 
