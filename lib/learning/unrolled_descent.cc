@@ -173,11 +173,10 @@ UnrolledSummary train_unrolled(GlobalEnergy& energy, std::span<const UnrolledExa
         else
           ++skipped;
       }
+      const double mean = 1 / static_cast<double>(std::max<Index>(1, seen));
       const double norm =
-          std::sqrt(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0));
-      const double mean = norm / static_cast<double>(std::max<Index>(1, seen));
-      for (double& g : gradient)
-        g *= mean > o.clip ? o.clip / norm : 1 / static_cast<double>(std::max<Index>(1, seen));
+          mean * std::sqrt(std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0));
+      for (double& g : gradient) g *= norm > o.clip ? mean * o.clip / norm : mean;
       adam.step(energy.weights(), gradient, o.l2);
       positions += seen;
     }
