@@ -3,7 +3,7 @@
 //     pen_benchmark [pen.svg]       needs THALWEG_DATA; prints tables, draws a digit a class where a path is
 //     given
 //
-// Noise of kNoise pixels a coordinate goes on digits of pendigits-orig.tes, written by hands that the
+// Noise of 1.5, 3 and 6 pixels a coordinate goes on digits of pendigits-orig.tes, written by hands that the
 // training file lacks. Errors are root mean squares a coordinate. All that is chosen is chosen on training
 // digits: the priors of highest likelihood, or of least error after noise was added there too.
 
@@ -32,8 +32,8 @@ using namespace thalweg;
 
 namespace {
 
-constexpr double kNoise = 3;
 constexpr std::size_t kDigits = 500;  // each of training and test
+constexpr int kSteps = 1000;          // of Langevin
 
 using Trajectory = std::vector<double>;  // x_0 y_0 x_1 y_1 ...
 
@@ -46,16 +46,17 @@ struct Digit {
 };
 
 // `count` digits at even distances through the file, so that every writer has his share.
-std::vector<Digit> noisy_digits(const std::vector<PenDigit>& all, std::size_t count, const Rng& rng) {
+std::vector<Digit> noisy_digits(const std::vector<PenDigit>& all, std::size_t count, double noise,
+                                const Rng& rng) {
   std::vector<Digit> digits;
   for (std::size_t n = 0; n < count; ++n) {
     const std::size_t chosen = n * all.size() / count;
-    Rng noise = rng.fork(chosen);
+    Rng own = rng.fork(chosen);
     Digit& digit = digits.emplace_back(Digit{all[chosen].label, {}});
     for (const PenStroke& pen : all[chosen].strokes) {
       Stroke& stroke = digit.strokes.emplace_back();
       for (const PenPoint& p : pen) stroke.clean.insert(stroke.clean.end(), {double(p.x), double(p.y)});
-      for (double c : stroke.clean) stroke.noisy.push_back(c + kNoise * noise.normal());
+      for (double c : stroke.clean) stroke.noisy.push_back(c + noise * own.normal());
     }
   }
   return digits;
@@ -76,22 +77,25 @@ std::vector<double> training_bends(const std::vector<PenDigit>& all, Rng rng) {
   return squared;
 }
 
-double squared_distance(const Trajectory& a, const Trajectory& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return sum;
-}
-
-// The error of `denoise`, which gets a noisy trajectory to change.
+// The error of `denoise`, which gets a noisy trajectory to change, at points where the true one bends by
+// |d|^2 >= `corner`, or at all.
 template <class Denoise>
-double error(const std::vector<Digit>& digits, Denoise denoise) {
+double error(const std::vector<Digit>& digits, Denoise denoise, double corner = 0) {
   double sum = 0;
   std::size_t count = 0;
+  std::vector<double> bends;
   for (const Digit& digit : digits) {
     for (const Stroke& stroke : digit.strokes) {
       Trajectory y = stroke.noisy;
       denoise(y);
-      sum += squared_distance(y, stroke.clean), count += y.size();
+      bends.assign(1, 0);
+      squared_bends(stroke.clean, bends);
+      bends.resize(y.size() / 2);
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        if (!(bends[i / 2] >= corner)) continue;
+        const double off = y[i] - stroke.clean[i];
+        sum += off * off, ++count;
+      }
     }
   }
   return std::sqrt(sum / static_cast<double>(count));
@@ -110,110 +114,204 @@ Trajectory moving_average(const Trajectory& x, std::size_t k) {
   return y;
 }
 
-void smooth(const BendPrior& prior, Trajectory& y) {
+void smooth(double noise, const BendPrior& prior, Trajectory& y) {
   const Trajectory x = y;
-  TrajectorySmoother().minimize(TrajectoryEnergy(x, kNoise, prior), y);
+  TrajectorySmoother().minimize(TrajectoryEnergy(x, noise, prior), y);
 }
 
-// The lowest value of `f` over factors of 2^(1/4) around `start`, and where.
-template <class F>
-std::pair<double, double> best_factor(double start, F f) {
-  std::pair<double, double> best{kInfinity<double>, start};
-  for (int k = -12; k <= 8; ++k) {
-    const double at = start * std::exp2(k / 4.0);
-    best = std::min(best, {f(at), at});
-  }
-  return best;
-}
-
-// The scale, and of the given tails the one, of least error on `digits`.
-BendPrior least_error(const std::vector<Digit>& digits, double scale, const std::vector<double>& tails) {
+// The scale near `scale`, and of the given tails the one, of least error on `digits`.
+BendPrior least_error(const std::vector<Digit>& digits, double noise, double scale,
+                      const std::vector<double>& tails) {
   double lowest = kInfinity<double>;
   BendPrior best;
   for (double tail : tails) {
-    const auto [e, c] = best_factor(scale, [&](double at) {
-      return error(digits, [&](Trajectory& y) { smooth({at, tail}, y); });
-    });
-    if (e < lowest) lowest = e, best = {c, tail};
+    for (int k = -8; k <= 8; ++k) {
+      const BendPrior prior{scale * std::exp2(k / 4.0), tail};
+      const double e = error(digits, [&](Trajectory& y) { smooth(noise, prior, y); });
+      if (e < lowest) lowest = e, best = prior;
+    }
   }
   return best;
-}
-
-struct Langevins {
-  int steps = 2000;
-  double burn_in = 0.25;  // of them, in rounds that fit the step size
-};
-
-// The mean of exp(-E), sampled from the minimum on. Steps are fitted to accept 57 % before any is counted.
-void langevin_mean(const TrajectoryEnergy& energy, Rng rng, const Langevins& o, Trajectory& y) {
-  constexpr int kRounds = 20;
-  double step = 0.2 * energy.noise() * energy.noise();
-  const auto run = [&](int steps, auto&& see) {
-    Langevin langevin(static_cast<Index>(y.size()), {.step = step});
-    langevin.start(energy, y);
-    int taken = 0;
-    for (int k = 0; k < steps; ++k) {
-      taken += langevin.adjusted_step(energy, rng, y);
-      see();
-    }
-    return static_cast<double>(taken) / steps;
-  };
-  const int round = std::max(1, static_cast<int>(o.burn_in * o.steps) / kRounds);
-  for (int k = 0; k < kRounds; ++k) step *= std::exp(run(round, [] {}) - 0.57);
-  const int counted = o.steps - kRounds * round;
-  Trajectory sum(y.size());
-  run(counted, [&] {
-    for (std::size_t i = 0; i < y.size(); ++i) sum[i] += y[i];
-  });
-  for (std::size_t i = 0; i < y.size(); ++i) y[i] = sum[i] / counted;
 }
 
 // Plain gradient descent, its step below what the sharpest bend allows.
 void descend(const TrajectoryEnergy& energy, int steps, Trajectory& y) {
-  const double bent = 1 / (kNoise * kNoise) + 16 * energy.prior().stiffness(0);
+  const double bent = 1 / (energy.noise() * energy.noise()) + 16 * energy.prior().stiffness(0);
   Langevin descent(static_cast<Index>(y.size()), {.step = 1 / bent, .beta = kInfinity<double>});
   Rng silent;
   descent.start(energy, y);
   for (int k = 0; k < steps; ++k) descent.step(energy, silent, y);
 }
 
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-template <class Denoise>
-void report(const std::string& name, const std::vector<Digit>& digits, Denoise denoise) {
-  const double begin = cpu_seconds();
-  const double e = error(digits, denoise);
-  const double us = 1e6 * (cpu_seconds() - begin) / static_cast<double>(digits.size());
-  fmt::print("| {} | {:.3f} | {:.1f} |\n", name, e, us);
-  std::fflush(stdout);
+// Samples of exp(-E): adjusted Langevin from the minimum on, whitened there. Its first quarter fits the step
+// size to accept 57 %, as is best in high dimensions (Roberts and Rosenthal 1998), and is not seen.
+template <class See>
+void sample(const TrajectoryEnergy& energy, int steps, Rng rng, See see) {
+  const Trajectory x(energy.x().begin(), energy.x().end());
+  Trajectory minimum = x, y(x.size()), z(x.size());
+  TrajectorySmoother smoother;
+  smoother.minimize(energy, minimum);
+  smoother.factor(energy, minimum);
+  const auto go_to = [&](std::span<const double> at) {
+    std::copy(at.begin(), at.end(), y.begin());
+    smoother.unwhiten(y);
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += minimum[i];
+  };
+  const auto whitened = [&](std::span<const double> at, std::span<double> gradient) {
+    go_to(at);
+    const double e = energy(y, gradient);
+    smoother.whiten_gradient(gradient);
+    return e;
+  };
+  double step = 0.4;
+  const auto run = [&](int count, auto&& each) {
+    Langevin langevin(static_cast<Index>(z.size()), {.step = step});
+    langevin.start(whitened, z);
+    int taken = 0;
+    for (int k = 0; k < count; ++k) {
+      taken += langevin.adjusted_step(whitened, rng, z);
+      each();
+    }
+    return static_cast<double>(taken) / count;
+  };
+  const int round = std::max(1, steps / 80);
+  for (int k = 0; k < 20; ++k) step *= std::exp(run(round, [] {}) - 0.57);
+  run(std::max(1, steps - 20 * round), [&] {
+    go_to(z);
+    see(y);
+  });
 }
+
+struct Moments {
+  Trajectory mean, deviation;
+};
+Moments posterior(const TrajectoryEnergy& energy, int steps, const Rng& rng) {
+  Moments m{Trajectory(energy.x().size()), Trajectory(energy.x().size())};
+  double count = 0;
+  sample(energy, steps, rng, [&](const Trajectory& y) {
+    ++count;
+    for (std::size_t i = 0; i < y.size(); ++i) {  // Welford
+      const double off = y[i] - m.mean[i];
+      m.mean[i] += off / count, m.deviation[i] += off * (y[i] - m.mean[i]);
+    }
+  });
+  for (double& d : m.deviation) d = std::sqrt(d / count);
+  return m;
+}
+
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 std::string describe(const BendPrior& prior) {
   return prior.tail < kInfinity<double> ? fmt::format("c = {:.2f}, nu = {:.2f}", prior.scale, prior.tail)
                                         : fmt::format("c = {:.2f}", prior.scale);
 }
 
-// The first digit of each class: as it was written in grey, its noisy samples as dots, denoised as a line.
-template <class Denoise>
-std::string picture(const std::vector<Digit>& digits, Denoise denoise) {
+class Comparison {
+ public:
+  Comparison(const std::vector<PenDigit>& training, const std::vector<PenDigit>& testing, double noise)
+      : noise_(noise),
+        train_(noisy_digits(training, kDigits, noise, Rng(1))),
+        test_(noisy_digits(testing, kDigits, noise, Rng(2))) {}
+
+  // `bends` of clean training digits, ascending.
+  void print(const std::vector<double>& bends) {
+    corner_ = bends[bends.size() * 95 / 100];
+    fmt::print(
+        "| {} test digits, noise of {} pixels | error, pixels | at corners | us a digit |\n"
+        "|---|---|---|---|\n",
+        test_.size(), noise_);
+    row("noisy", [](Trajectory&) {});
+    std::size_t width = 0;
+    double lowest = kInfinity<double>;
+    for (std::size_t k = 0; k < 8; ++k) {
+      const double e = error(train_, [&](Trajectory& y) { y = moving_average(y, k); });
+      if (e < lowest) lowest = e, width = k;
+    }
+    row(fmt::format("moving average of {}", 2 * width + 1),
+        [&](Trajectory& y) { y = moving_average(y, width); });
+
+    const BendPrior normal = fit_normal_bends(bends), student = fit_student_bends(bends);
+    smoothed("normal prior of highest likelihood, exact minimum", normal);
+    sampled(normal);
+    smoothed("normal prior of least training error, exact minimum",
+             least_error(train_, noise_, normal.scale, {kInfinity<double>}));
+    smoothed("Student prior of highest likelihood, minimum by reweighted solves", student);
+    searched("L-BFGS", student, [](const auto& energy, Trajectory& y) { minimize_lbfgs(energy, y); });
+    searched("500 steps of gradient descent", student,
+             [](const auto& energy, Trajectory& y) { descend(energy, 500, y); });
+    sampled(student);
+    const BendPrior tuned = least_error(train_, noise_, student.scale, {1, 2, 4, 8, 16});
+    smoothed("Student prior of least training error, minimum by reweighted solves", tuned);
+    sampled(tuned);
+    fmt::print("\n");
+  }
+
+ private:
+  template <class Denoise>
+  void row(const std::string& name, Denoise denoise) {
+    const double begin = cpu_seconds();
+    const double e = error(test_, denoise);
+    const double us = 1e6 * (cpu_seconds() - begin) / static_cast<double>(test_.size());
+    fmt::print("| {} | {:.3f} | {:.3f} | {:.1f} |\n", name, e, error(test_, denoise, corner_), us);
+    std::fflush(stdout);
+  }
+  void smoothed(const std::string& name, const BendPrior& prior) {
+    row(fmt::format("{}: {}", name, describe(prior)), [&](Trajectory& y) { smooth(noise_, prior, y); });
+  }
+  template <class Minimize>
+  void searched(const std::string& name, const BendPrior& prior, Minimize minimize) {
+    row("the same by " + name, [&](Trajectory& y) {
+      const Trajectory x = y;
+      minimize(TrajectoryEnergy(x, noise_, prior), y);
+    });
+  }
+  void sampled(const BendPrior& prior) {
+    row(fmt::format("its mean by {} steps of Langevin", kSteps), [&](Trajectory& y) {
+      const Trajectory x = y;
+      y = posterior(TrajectoryEnergy(x, noise_, prior), kSteps, Rng(4)).mean;
+    });
+    std::size_t within = 0, count = 0;
+    for (const Digit& digit : test_) {
+      for (const Stroke& stroke : digit.strokes) {
+        const Moments m = posterior(TrajectoryEnergy(stroke.noisy, noise_, prior), kSteps, Rng(4));
+        for (std::size_t i = 0; i < m.mean.size(); ++i)
+          within += std::abs(stroke.clean[i] - m.mean[i]) <= 2 * m.deviation[i], ++count;
+      }
+    }
+    fmt::print("| true coordinates within two of its deviations: {:.1f} % | | | |\n",
+               100 * static_cast<double>(within) / static_cast<double>(count));
+  }
+
+  double noise_, corner_ = 0;
+  std::vector<Digit> train_, test_;
+};
+
+// The first digit of each class: as it was written in grey, its noisy samples as dots, draws of exp(-E) as
+// faint lines and their mean as a bold one.
+std::string picture(const std::vector<Digit>& digits, double noise, const BendPrior& prior) {
   constexpr double kPanel = 150, kInside = 112, kTop = 44, kColumns = 5;
+  constexpr int kDraws = 8;
   std::string out = fmt::format(
       "<svg xmlns='http://www.w3.org/2000/svg' width='{0}' height='{1}' viewBox='0 0 {0} {1}' "
       "font-family='sans-serif' font-size='13'>\n<style>\n"
-      "polyline {{ fill: none; stroke-linecap: round; stroke-linejoin: round }}\n"
-      ".true {{ stroke: #d3d9e3; stroke-width: 8 }}\n.clean {{ stroke: #16498f; stroke-width: 2 }}\n"
-      ".noisy {{ fill: #e4572e; fill-opacity: 0.75 }}\n</style>\n"
+      "polyline, path {{ fill: none; stroke-linecap: round; stroke-linejoin: round }}\n"
+      ".true {{ stroke: #d9dee7; stroke-width: 9 }}\n"
+      ".draw {{ stroke: #3f7fd0; stroke-width: 0.7; stroke-opacity: 0.45 }}\n"
+      ".clean {{ stroke: #123f7d; stroke-width: 2 }}\n"
+      ".noisy {{ stroke: #e4572e; stroke-width: 3.6; stroke-opacity: 0.8 }}\n</style>\n"
       "<rect width='100%' height='100%' fill='white'/>\n",
       kColumns * kPanel, kTop + 2 * kPanel);
-  const auto key = [&](double x, const std::string& mark, const char* name) {
-    out += mark + fmt::format("<text x='{}' y='27' fill='#333'>{}</text>\n", x, name);
+  const auto key = [&](int x, const char* mark, const char* name) {
+    out += fmt::format("<g transform='translate({} 22)'>{}<text x='38' y='5' fill='#333'>{}</text></g>\n", x,
+                       mark, name);
   };
-  key(66, "<polyline class='true' points='28,22.5 54,22.5'/>", "as written");
-  key(210,
-      "<circle class='noisy' cx='182' cy='22' r='2'/><circle class='noisy' cx='190' cy='24' r='2'/>"
-      "<circle class='noisy' cx='198' cy='21' r='2'/>",
-      "noisy samples");
-  key(376, "<polyline class='clean' points='338,22.5 364,22.5'/>", "mean of exp(-E) by Langevin");
+  key(28, "<polyline class='true' points='4,0 28,0'/>", "as written");
+  key(172, "<path class='noisy' d='M6,0h0M15,3h0M25,-2h0'/>", "noisy samples");
+  key(338,
+      "<polyline class='draw' points='2,-3 28,-1'/><polyline class='draw' points='2,0 28,-3'/>"
+      "<polyline class='draw' points='2,2 28,3'/>",
+      "draws of exp(-E)");
+  key(520, "<polyline class='clean' points='2,0 28,0'/>", "their mean");
   for (char label = '0'; label <= '9'; ++label) {
     const auto digit =
         std::find_if(digits.begin(), digits.end(), [&](const Digit& d) { return d.label == label; });
@@ -242,13 +340,20 @@ std::string picture(const std::vector<Digit>& digits, Denoise denoise) {
     };
     for (const Stroke& stroke : digit->strokes) line("true", stroke.clean);
     for (const Stroke& stroke : digit->strokes) {
-      Trajectory y = stroke.noisy;
-      denoise(y);
-      line("clean", y);
-      for (std::size_t t = 0; t < y.size() / 2; ++t) {
+      const TrajectoryEnergy energy(stroke.noisy, noise, prior);
+      int number = 0;
+      sample(energy, kSteps, Rng(5), [&](const Trajectory& y) {
+        if (++number % (kSteps / (kDraws + 2)) == 0) line("draw", y);
+      });
+    }
+    for (const Stroke& stroke : digit->strokes) {
+      line("clean", posterior(TrajectoryEnergy(stroke.noisy, noise, prior), kSteps, Rng(5)).mean);
+      out += "<path class='noisy' d='";
+      for (std::size_t t = 0; t < stroke.noisy.size() / 2; ++t) {
         const auto [px, py] = at(stroke.noisy, t);
-        out += fmt::format("<circle class='noisy' cx='{:.1f}' cy='{:.1f}' r='1.8'/>\n", px, py);
+        out += fmt::format("M{:.1f},{:.1f}h0", px, py);
       }
+      out += "'/>\n";
     }
   }
   return out += "</svg>\n";
@@ -264,59 +369,12 @@ int main(int argc, char** argv) try {
   }
   const std::string folder = std::string(data) + "/pendigits_strokes/pendigits-orig.";
   const std::vector<PenDigit> training = read_unipen(folder + "tra.gz");
-  const std::vector<Digit> train = noisy_digits(training, kDigits, Rng(1));
-  const std::vector<Digit> test = noisy_digits(read_unipen(folder + "tes.gz"), kDigits, Rng(2));
-
-  const std::vector<double> bends = training_bends(training, Rng(3));
-  const BendPrior normal = fit_normal_bends(bends), student = fit_student_bends(bends);
-  const BendPrior normal_tuned = least_error(train, normal.scale, {kInfinity<double>});
-  const BendPrior student_tuned = least_error(train, student.scale, {1, 1.5, 2, 3, 4, 6, 10});
-  std::size_t width = 0;
-  double lowest = kInfinity<double>;
-  for (std::size_t k = 0; k < 8; ++k) {
-    const double e = error(train, [&](Trajectory& y) { y = moving_average(y, k); });
-    if (e < lowest) lowest = e, width = k;
-  }
-
-  fmt::print("| {} test digits, noise of {} pixels | error, pixels | us a digit |\n|---|---|---|\n", kDigits,
-             kNoise);
-  report("noisy", test, [](Trajectory&) {});
-  report(fmt::format("moving average of {}", 2 * width + 1), test,
-         [&](Trajectory& y) { y = moving_average(y, width); });
-  const auto minimum = [&](const std::string& name, const BendPrior& prior) {
-    report(fmt::format("{} ({})", name, describe(prior)), test, [&](Trajectory& y) { smooth(prior, y); });
-  };
-  const auto mean = [&](const std::string& name, const BendPrior& prior, int steps) {
-    std::uint64_t number = 0;
-    report(fmt::format("{}, {} steps", name, steps), test, [&](Trajectory& y) {
-      const Trajectory x = y;
-      const TrajectoryEnergy energy(x, kNoise, prior);
-      TrajectorySmoother().minimize(energy, y);
-      langevin_mean(energy, Rng(4).fork(number++), {.steps = steps}, y);
-    });
-  };
-  minimum("normal prior of highest likelihood: exact", normal);
-  minimum("normal prior of least training error: exact", normal_tuned);
-  mean("the same: Langevin mean", normal_tuned, 2000);
-  minimum("Student prior of highest likelihood: minimum by reweighted solves", student);
-  const auto by = [&](const std::string& name, auto minimize) {
-    report("the same: " + name, test, [&](Trajectory& y) {
-      const Trajectory x = y;
-      minimize(TrajectoryEnergy(x, kNoise, student), y);
-    });
-  };
-  by("L-BFGS", [](const TrajectoryEnergy& energy, Trajectory& y) { minimize_lbfgs(energy, y); });
-  by("gradient descent, 500 steps",
-     [](const TrajectoryEnergy& energy, Trajectory& y) { descend(energy, 500, y); });
-  mean("the same: Langevin mean", student, 2000);
-  minimum("Student prior of least training error: minimum by reweighted solves", student_tuned);
-  mean("the same: Langevin mean", student_tuned, 2000);
-  mean("the same: Langevin mean", student_tuned, 20000);
+  const std::vector<PenDigit> testing = read_unipen(folder + "tes.gz");
+  std::vector<double> bends = training_bends(training, Rng(3));
+  std::sort(bends.begin(), bends.end());
+  for (double noise : {1.5, 3.0, 6.0}) Comparison(training, testing, noise).print(bends);
   if (argc > 1) {
-    const std::string drawn = picture(test, [&](Trajectory& y) {
-      const Trajectory x = y;
-      langevin_mean(TrajectoryEnergy(x, kNoise, student), Rng(5), {.steps = 20000}, y);
-    });
+    const std::string drawn = picture(noisy_digits(testing, kDigits, 3, Rng(2)), 3, fit_student_bends(bends));
     write_file(argv[1], std::as_bytes(std::span(drawn)));
   }
 } catch (const std::exception& e) {

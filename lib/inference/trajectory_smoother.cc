@@ -7,13 +7,11 @@
 
 namespace thalweg {
 
-// (I / s^2 + sum_t w_t b_t b_t') y' = x / s^2, where b_t holds 1, -2, 1 from t - 1 on; the same matrix for
-// both coordinates.
-void TrajectorySmoother::solve(const TrajectoryEnergy& energy, std::span<const double> y) {
-  const std::span<const double> x = energy.x();
-  const std::size_t points = x.size() / 2;
-  const double precision = 1 / (energy.noise() * energy.noise());
-  diagonal_.assign(points, precision), next_.assign(points, 0), second_.assign(points, 0);
+// Both coordinates have the same matrix. b_t holds 1, -2, 1 from t - 1 on.
+void TrajectorySmoother::factor(const TrajectoryEnergy& energy, std::span<const double> y) {
+  const std::size_t points = y.size() / 2;
+  diagonal_.assign(points, 1 / (energy.noise() * energy.noise()));
+  next_.assign(points, 0), second_.assign(points, 0);
   for (std::size_t t = 1; t + 1 < points; ++t) {
     double squared = 0;
     for (std::size_t i = 2 * t; i < 2 * t + 2; ++i) {
@@ -25,29 +23,39 @@ void TrajectorySmoother::solve(const TrajectoryEnergy& energy, std::span<const d
     next_[t - 1] -= 2 * w, next_[t] -= 2 * w;
     second_[t - 1] += w;
   }
-  // next_[t] and second_[t] turn from A[t + 1][t] and A[t + 2][t] into those of L.
-  solution_.resize(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) solution_[i] = precision * x[i];
+  // next_[t] and second_[t] turn from A[t + 1][t] and A[t + 2][t] into those of L; they are 0 beyond its end.
   for (std::size_t t = 0; t < points; ++t) {
     const double one = next_[t] / diagonal_[t], two = second_[t] / diagonal_[t];
-    if (t + 1 < points) {
-      diagonal_[t + 1] -= one * next_[t];
-      next_[t + 1] -= one * second_[t];
-      for (std::size_t i = 0; i < 2; ++i) solution_[2 * t + 2 + i] -= one * solution_[2 * t + i];
-    }
-    if (t + 2 < points) {
-      diagonal_[t + 2] -= two * second_[t];
-      for (std::size_t i = 0; i < 2; ++i) solution_[2 * t + 4 + i] -= two * solution_[2 * t + i];
-    }
+    if (t + 1 < points) diagonal_[t + 1] -= one * next_[t], next_[t + 1] -= one * second_[t];
+    if (t + 2 < points) diagonal_[t + 2] -= two * second_[t];
     next_[t] = one, second_[t] = two;
   }
-  for (std::size_t t = points; t-- > 0;) {
-    for (std::size_t i = 2 * t; i < 2 * t + 2; ++i) {
-      solution_[i] /= diagonal_[t];
-      if (t + 1 < points) solution_[i] -= next_[t] * solution_[i + 2];
-      if (t + 2 < points) solution_[i] -= second_[t] * solution_[i + 4];
-    }
+}
+
+// L^-1 v
+void TrajectorySmoother::forward(std::span<double> v) const {
+  for (std::size_t i = 2; i < v.size(); ++i) {
+    v[i] -= next_[i / 2 - 1] * v[i - 2];
+    if (i >= 4) v[i] -= second_[i / 2 - 2] * v[i - 4];
   }
+}
+
+// L'^-1 v
+void TrajectorySmoother::backward(std::span<double> v) const {
+  for (std::size_t i = v.size(); i-- > 0;) {
+    if (i + 2 < v.size()) v[i] -= next_[i / 2] * v[i + 2];
+    if (i + 4 < v.size()) v[i] -= second_[i / 2] * v[i + 4];
+  }
+}
+
+void TrajectorySmoother::unwhiten(std::span<double> z) const {
+  for (std::size_t i = 0; i < z.size(); ++i) z[i] /= std::sqrt(diagonal_[i / 2]);
+  backward(z);
+}
+
+void TrajectorySmoother::whiten_gradient(std::span<double> g) const {
+  forward(g);
+  for (std::size_t i = 0; i < g.size(); ++i) g[i] /= std::sqrt(diagonal_[i / 2]);
 }
 
 SmoothingRun TrajectorySmoother::minimize(const TrajectoryEnergy& energy, std::span<double> y,
@@ -55,16 +63,21 @@ SmoothingRun TrajectorySmoother::minimize(const TrajectoryEnergy& energy, std::s
   require(o.solves >= 1, "solves", o.solves, ">= 1");
   require(o.tolerance >= 0, "tolerance", o.tolerance, ">= 0");
   const bool one_solve = energy.prior().tail == kInfinity<double>;
+  const double precision = 1 / (energy.noise() * energy.noise());
+  solution_.resize(y.size()), gradient_.resize(y.size());
   SmoothingRun run;
   while (!run.converged && run.solves < o.solves) {
-    solve(energy, y);
+    factor(energy, y);
+    for (std::size_t i = 0; i < y.size(); ++i) solution_[i] = precision * energy.x()[i];
+    forward(solution_);
+    for (std::size_t i = 0; i < y.size(); ++i) solution_[i] /= diagonal_[i / 2];
+    backward(solution_);
     ++run.solves;
     double far = 0;
     for (std::size_t i = 0; i < y.size(); ++i) far = std::max(far, std::abs(solution_[i] - y[i]));
     std::copy(solution_.begin(), solution_.end(), y.begin());
     run.converged = one_solve || far <= o.tolerance * energy.noise();
   }
-  gradient_.resize(y.size());
   run.energy = energy(y, gradient_);
   return run;
 }

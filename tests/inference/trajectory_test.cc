@@ -173,6 +173,28 @@ TEST_CASE("the banded solve is the minimum of a normal trajectory energy", "[tra
   }
 }
 
+TEST_CASE("whitened trajectories: R R' is the inverse, gradients go through R'", "[trajectory]") {
+  const std::size_t points = 9, size = 2 * points;
+  const std::vector<double> x = noisy_corner(points, 4);
+  const TrajectoryEnergy energy(x, 1.2, kNormal);
+  TrajectorySmoother smoother;
+  smoother.factor(energy, x);
+  std::vector<std::vector<double>> columns, rows;
+  for (std::size_t k = 0; k < size; ++k) {
+    for (auto* images : {&columns, &rows}) images->emplace_back(size)[k] = 1;
+    smoother.unwhiten(columns[k]), smoother.whiten_gradient(rows[k]);
+  }
+  const auto inverse = covariance(points, 1.2, kNormal.scale);
+  for (std::size_t i = 0; i < size; ++i) {
+    for (std::size_t j = 0; j < size; ++j) {
+      double product = 0;
+      for (std::size_t k = 0; k < size; ++k) product += columns[k][i] * columns[k][j];
+      CHECK(product == Approx(i % 2 == j % 2 ? inverse[i / 2][j / 2] : 0).margin(1e-12));
+      CHECK(rows[i][j] == Approx(columns[j][i]).margin(1e-12));
+    }
+  }
+}
+
 TEST_CASE("gradient descent and L-BFGS end where the banded solve does", "[trajectory]") {
   const std::vector<double> x = noisy_corner(20, 5);
   const TrajectoryEnergy energy(x, 1, kNormal);

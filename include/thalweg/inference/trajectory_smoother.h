@@ -13,6 +13,18 @@
 ///     std::vector<double> y = x;
 ///     const SmoothingRun run = smoother.minimize(TrajectoryEnergy(x, 3, prior), y);
 ///
+/// The factors serve sampling too: in z with y = m + R z, R R' the inverse of the matrix, E bends about as
+/// much every way, |z|^2 / 2 for a normal prior about its minimum m, and Langevin steps need not be as small
+/// as the sharpest bend asks:
+///
+///     smoother.factor(energy, y);
+///     auto whitened = [&](std::span<const double> z, std::span<double> gradient) {
+///       std::copy(z.begin(), z.end(), at.begin()), smoother.unwhiten(at);
+///       for (std::size_t i = 0; i < at.size(); ++i) at[i] += y[i];
+///       const double e = energy(at, gradient);
+///       return smoother.whiten_gradient(gradient), e;
+///     };
+///
 /// A solve factors a symmetric matrix with two diagonals beside the main one, O(T) time and memory, without
 /// pivots: it is positive definite, its lowest eigenvalue at least 1 / s^2.
 #pragma once
@@ -44,11 +56,21 @@ class THALWEG_EXPORT TrajectorySmoother {
   /// solve. @throws OptionError for an option out of range
   SmoothingRun minimize(const TrajectoryEnergy& energy, std::span<double> y, const SmoothingOptions& o = {});
 
- private:
-  void solve(const TrajectoryEnergy& energy, std::span<const double> y);
+  /// Factors A = I / s^2 + sum_t w_t b_t b_t' with the w_t of y [2 T], where b_t' y = d_t: the Hessian of E
+  /// for a normal prior, and a convex stand-in for it otherwise. O(T).
+  void factor(const TrajectoryEnergy& energy, std::span<const double> y);
+  /// z -> R z with R R' = A^-1, in place, [2 T]. O(T). @pre of the T that was factored
+  void unwhiten(std::span<double> z) const;
+  /// g -> R' g, in place: makes dE/dy the dE/dz of y = m + R z.
+  void whiten_gradient(std::span<double> g) const;
 
-  std::vector<double> diagonal_, next_, second_;  // [T] D, and the diagonals below it of L, of L D L'
-  std::vector<double> solution_, gradient_;       // [2 T]
+ private:
+  void forward(std::span<double> v) const;
+  void backward(std::span<double> v) const;
+
+  std::vector<double> diagonal_, next_,
+      second_;                               // [T] of A = L D L': D, and the diagonals of L below its ones
+  std::vector<double> solution_, gradient_;  // [2 T]
 };
 
 }  // namespace thalweg
