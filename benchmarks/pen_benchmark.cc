@@ -39,27 +39,24 @@ using Trajectory = std::vector<double>;  // x_0 y_0 x_1 y_1 ...
 
 struct Stroke {
   Trajectory clean, noisy;
-};
-struct Digit {
+  std::size_t digit;  // its place in the file
   char label;
-  std::vector<Stroke> strokes;
 };
 
-// `count` digits at even distances through the file, so that every writer has his share.
-std::vector<Digit> noisy_digits(const std::vector<PenDigit>& all, std::size_t count, double noise,
-                                const Rng& rng) {
-  std::vector<Digit> digits;
-  for (std::size_t n = 0; n < count; ++n) {
-    const std::size_t chosen = n * all.size() / count;
+// The strokes of kDigits digits at even distances through the file, so that every writer has a share.
+std::vector<Stroke> noisy_strokes(const std::vector<PenDigit>& digits, double noise, const Rng& rng) {
+  std::vector<Stroke> strokes;
+  for (std::size_t n = 0; n < kDigits; ++n) {
+    const std::size_t chosen = n * digits.size() / kDigits;
     Rng own = rng.fork(chosen);
-    Digit& digit = digits.emplace_back(Digit{all[chosen].label, {}});
-    for (const PenStroke& pen : all[chosen].strokes) {
-      Stroke& stroke = digit.strokes.emplace_back();
+    for (const PenStroke& pen : digits[chosen].strokes) {
+      Stroke& stroke = strokes.emplace_back();
+      stroke.digit = chosen, stroke.label = digits[chosen].label;
       for (const PenPoint& p : pen) stroke.clean.insert(stroke.clean.end(), {double(p.x), double(p.y)});
       for (double c : stroke.clean) stroke.noisy.push_back(c + noise * own.normal());
     }
   }
-  return digits;
+  return strokes;
 }
 
 // Bends of all digits. Samples are rounded to pixels; the noise of a pixel's width gives them a density.
@@ -77,25 +74,27 @@ std::vector<double> training_bends(const std::vector<PenDigit>& all, Rng rng) {
   return squared;
 }
 
-// The error of `denoise`, which gets a noisy trajectory to change, at points where the true one bends by
-// |d|^2 >= `corner`, or at all.
+// Of `denoise`, a function from a stroke to its trajectory.
 template <class Denoise>
-double error(const std::vector<Digit>& digits, Denoise denoise, double corner = 0) {
+std::vector<Trajectory> all_of(const std::vector<Stroke>& strokes, Denoise denoise) {
+  std::vector<Trajectory> answers;
+  for (const Stroke& stroke : strokes) answers.push_back(denoise(stroke));
+  return answers;
+}
+
+// The error of answers at points where the true trajectory bends by |d|^2 >= `corner`; 0 takes all points.
+double error(const std::vector<Stroke>& strokes, const std::vector<Trajectory>& answers, double corner = 0) {
   double sum = 0;
   std::size_t count = 0;
   std::vector<double> bends;
-  for (const Digit& digit : digits) {
-    for (const Stroke& stroke : digit.strokes) {
-      Trajectory y = stroke.noisy;
-      denoise(y);
-      bends.assign(1, 0);
-      squared_bends(stroke.clean, bends);
-      bends.resize(y.size() / 2);
-      for (std::size_t i = 0; i < y.size(); ++i) {
-        if (!(bends[i / 2] >= corner)) continue;
-        const double off = y[i] - stroke.clean[i];
-        sum += off * off, ++count;
-      }
+  for (std::size_t s = 0; s < strokes.size(); ++s) {
+    const Trajectory& clean = strokes[s].clean;
+    bends.assign(1, 0);  // the ends have none
+    squared_bends(clean, bends);
+    bends.resize(clean.size() / 2);
+    for (std::size_t i = 0; i < clean.size(); ++i) {
+      if (bends[i / 2] < corner) continue;
+      sum += (answers[s][i] - clean[i]) * (answers[s][i] - clean[i]), ++count;
     }
   }
   return std::sqrt(sum / static_cast<double>(count));
@@ -114,20 +113,22 @@ Trajectory moving_average(const Trajectory& x, std::size_t k) {
   return y;
 }
 
-void smooth(double noise, const BendPrior& prior, Trajectory& y) {
-  const Trajectory x = y;
+Trajectory smooth(const Trajectory& x, double noise, const BendPrior& prior) {
+  Trajectory y = x;
   TrajectorySmoother().minimize(TrajectoryEnergy(x, noise, prior), y);
+  return y;
 }
 
-// The scale near `scale`, and of the given tails the one, of least error on `digits`.
-BendPrior least_error(const std::vector<Digit>& digits, double noise, double scale,
+// The scale near `scale`, and of the given tails the one, of least error on `strokes`.
+BendPrior least_error(const std::vector<Stroke>& strokes, double noise, double scale,
                       const std::vector<double>& tails) {
   double lowest = kInfinity<double>;
   BendPrior best;
   for (double tail : tails) {
     for (int k = -8; k <= 8; ++k) {
       const BendPrior prior{scale * std::exp2(k / 4.0), tail};
-      const double e = error(digits, [&](Trajectory& y) { smooth(noise, prior, y); });
+      const double e =
+          error(strokes, all_of(strokes, [&](const Stroke& s) { return smooth(s.noisy, noise, prior); }));
       if (e < lowest) lowest = e, best = prior;
     }
   }
@@ -210,8 +211,8 @@ class Comparison {
  public:
   Comparison(const std::vector<PenDigit>& training, const std::vector<PenDigit>& testing, double noise)
       : noise_(noise),
-        train_(noisy_digits(training, kDigits, noise, Rng(1))),
-        test_(noisy_digits(testing, kDigits, noise, Rng(2))) {}
+        train_(noisy_strokes(training, noise, Rng(1))),
+        test_(noisy_strokes(testing, noise, Rng(2))) {}
 
   // `bends` of clean training digits, ascending.
   void print(const std::vector<double>& bends) {
@@ -219,16 +220,11 @@ class Comparison {
     fmt::print(
         "| {} test digits, noise of {} pixels | error, pixels | at corners | us a digit |\n"
         "|---|---|---|---|\n",
-        test_.size(), noise_);
-    row("noisy", [](Trajectory&) {});
-    std::size_t width = 0;
-    double lowest = kInfinity<double>;
-    for (std::size_t k = 0; k < 8; ++k) {
-      const double e = error(train_, [&](Trajectory& y) { y = moving_average(y, k); });
-      if (e < lowest) lowest = e, width = k;
-    }
-    row(fmt::format("moving average of {}", 2 * width + 1),
-        [&](Trajectory& y) { y = moving_average(y, width); });
+        kDigits, noise_);
+    row("noisy", [](const Stroke& s) { return s.noisy; });
+    const std::size_t k = best_reach();
+    row(fmt::format("moving average of {}", 2 * k + 1),
+        [&](const Stroke& s) { return moving_average(s.noisy, k); });
 
     const BendPrior normal = fit_normal_bends(bends), student = fit_student_bends(bends);
     smoothed("normal prior of highest likelihood, exact minimum", normal);
@@ -247,48 +243,57 @@ class Comparison {
   }
 
  private:
+  // Half the width, less a half, of the moving average of least training error.
+  std::size_t best_reach() const {
+    std::pair<double, std::size_t> best{kInfinity<double>, 0};
+    for (std::size_t k = 0; k < 8; ++k) {
+      const auto averages = all_of(train_, [&](const Stroke& s) { return moving_average(s.noisy, k); });
+      best = std::min(best, {error(train_, averages), k});
+    }
+    return best.second;
+  }
+
   template <class Denoise>
-  void row(const std::string& name, Denoise denoise) {
+  void row(const std::string& name, Denoise denoise) const {
     const double begin = cpu_seconds();
-    const double e = error(test_, denoise);
-    const double us = 1e6 * (cpu_seconds() - begin) / static_cast<double>(test_.size());
-    fmt::print("| {} | {:.3f} | {:.3f} | {:.1f} |\n", name, e, error(test_, denoise, corner_), us);
+    const std::vector<Trajectory> answers = all_of(test_, denoise);
+    const double us = 1e6 * (cpu_seconds() - begin) / kDigits;
+    fmt::print("| {} | {:.3f} | {:.3f} | {:.1f} |\n", name, error(test_, answers),
+               error(test_, answers, corner_), us);
     std::fflush(stdout);
   }
-  void smoothed(const std::string& name, const BendPrior& prior) {
-    row(fmt::format("{}: {}", name, describe(prior)), [&](Trajectory& y) { smooth(noise_, prior, y); });
+  void smoothed(const std::string& name, const BendPrior& prior) const {
+    row(fmt::format("{}: {}", name, describe(prior)),
+        [&](const Stroke& s) { return smooth(s.noisy, noise_, prior); });
   }
   template <class Minimize>
-  void searched(const std::string& name, const BendPrior& prior, Minimize minimize) {
-    row("the same by " + name, [&](Trajectory& y) {
-      const Trajectory x = y;
-      minimize(TrajectoryEnergy(x, noise_, prior), y);
+  void searched(const std::string& name, const BendPrior& prior, Minimize minimize) const {
+    row("the same by " + name, [&](const Stroke& s) {
+      Trajectory y = s.noisy;
+      minimize(TrajectoryEnergy(s.noisy, noise_, prior), y);
+      return y;
     });
   }
-  void sampled(const BendPrior& prior) {
-    row(fmt::format("its mean by {} steps of Langevin", kSteps), [&](Trajectory& y) {
-      const Trajectory x = y;
-      y = posterior(TrajectoryEnergy(x, noise_, prior), kSteps, Rng(4)).mean;
-    });
+  void sampled(const BendPrior& prior) const {
+    std::uint64_t number = 0;
     std::size_t within = 0, count = 0;
-    for (const Digit& digit : test_) {
-      for (const Stroke& stroke : digit.strokes) {
-        const Moments m = posterior(TrajectoryEnergy(stroke.noisy, noise_, prior), kSteps, Rng(4));
-        for (std::size_t i = 0; i < m.mean.size(); ++i)
-          within += std::abs(stroke.clean[i] - m.mean[i]) <= 2 * m.deviation[i], ++count;
-      }
-    }
+    row(fmt::format("its mean by {} steps of Langevin", kSteps), [&](const Stroke& s) {
+      const Moments m = posterior(TrajectoryEnergy(s.noisy, noise_, prior), kSteps, Rng(4).fork(number++));
+      for (std::size_t i = 0; i < m.mean.size(); ++i)
+        within += std::abs(s.clean[i] - m.mean[i]) <= 2 * m.deviation[i], ++count;
+      return m.mean;
+    });
     fmt::print("| true coordinates within two of its deviations: {:.1f} % | | | |\n",
                100 * static_cast<double>(within) / static_cast<double>(count));
   }
 
   double noise_, corner_ = 0;
-  std::vector<Digit> train_, test_;
+  std::vector<Stroke> train_, test_;
 };
 
 // The first digit of each class: as it was written in grey, its noisy samples as dots, draws of exp(-E) as
 // faint lines and their mean as a bold one.
-std::string picture(const std::vector<Digit>& digits, double noise, const BendPrior& prior) {
+std::string picture(const std::vector<Stroke>& strokes, double noise, const BendPrior& prior) {
   constexpr double kPanel = 150, kInside = 112, kTop = 44, kColumns = 5;
   constexpr int kDraws = 8;
   std::string out = fmt::format(
@@ -313,11 +318,13 @@ std::string picture(const std::vector<Digit>& digits, double noise, const BendPr
       "draws of exp(-E)");
   key(520, "<polyline class='clean' points='2,0 28,0'/>", "their mean");
   for (char label = '0'; label <= '9'; ++label) {
-    const auto digit =
-        std::find_if(digits.begin(), digits.end(), [&](const Digit& d) { return d.label == label; });
-    if (digit == digits.end()) continue;
+    const auto begin =
+        std::find_if(strokes.begin(), strokes.end(), [&](const Stroke& s) { return s.label == label; });
+    const auto end =
+        std::find_if(begin, strokes.end(), [&](const Stroke& s) { return s.digit != begin->digit; });
+    const std::span<const Stroke> digit(begin, end);
     double low[2] = {kInfinity<double>, kInfinity<double>}, high[2] = {-low[0], -low[0]};
-    for (const Stroke& stroke : digit->strokes) {
+    for (const Stroke& stroke : digit) {
       for (std::size_t i = 0; i < stroke.clean.size(); ++i) {
         low[i % 2] = std::min(low[i % 2], stroke.clean[i]);
         high[i % 2] = std::max(high[i % 2], stroke.clean[i]);
@@ -338,15 +345,15 @@ std::string picture(const std::vector<Digit>& digits, double noise, const BendPr
       }
       out += "'/>\n";
     };
-    for (const Stroke& stroke : digit->strokes) line("true", stroke.clean);
-    for (const Stroke& stroke : digit->strokes) {
+    for (const Stroke& stroke : digit) line("true", stroke.clean);
+    for (const Stroke& stroke : digit) {
       const TrajectoryEnergy energy(stroke.noisy, noise, prior);
       int number = 0;
       sample(energy, kSteps, Rng(5), [&](const Trajectory& y) {
         if (++number % (kSteps / (kDraws + 2)) == 0) line("draw", y);
       });
     }
-    for (const Stroke& stroke : digit->strokes) {
+    for (const Stroke& stroke : digit) {
       line("clean", posterior(TrajectoryEnergy(stroke.noisy, noise, prior), kSteps, Rng(5)).mean);
       out += "<path class='noisy' d='";
       for (std::size_t t = 0; t < stroke.noisy.size() / 2; ++t) {
@@ -374,7 +381,7 @@ int main(int argc, char** argv) try {
   std::sort(bends.begin(), bends.end());
   for (double noise : {1.5, 3.0, 6.0}) Comparison(training, testing, noise).print(bends);
   if (argc > 1) {
-    const std::string drawn = picture(noisy_digits(testing, kDigits, 3, Rng(2)), 3, fit_student_bends(bends));
+    const std::string drawn = picture(noisy_strokes(testing, 3, Rng(2)), 3, fit_student_bends(bends));
     write_file(argv[1], std::as_bytes(std::span(drawn)));
   }
 } catch (const std::exception& e) {

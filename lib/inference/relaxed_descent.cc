@@ -3,20 +3,27 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <string>
 
-#include "thalweg/core/error.h"
+#include "core/require.h"
 
 namespace thalweg {
 namespace {
 
-void require(const char* field, double value) {
-  if (value >= 0 && value < kInfinity<double>) return;
-  throw OptionError(field, "must be finite and >= 0, is " + std::to_string(value),
-                    "the defaults are a start");
+void check_steps(Index steps) { require(steps >= 0, "steps", steps, ">= 0", "0 only rounds"); }
+void check(const char* option, double value) {
+  require(value >= 0 && value < kInfinity<double>, option, value, "finite and >= 0",
+          "the defaults are a start");
 }
-void require(const char* field, Index value) {
-  if (value < 0) throw OptionError(field, "must be >= 0, is " + std::to_string(value), "0 only rounds");
+
+// Of the descents along lines: checks their options and evaluates where they start.
+template <class Method>
+RelaxedRun begin(const Method& o, const RelaxedEnergy& energy, std::span<const double> q,
+                 std::span<double> gradient, const RelaxedWatch& watch) {
+  check_steps(o.steps), check("tolerance", o.tolerance);
+  RelaxedRun run;
+  run.energy = energy.evaluate(q, gradient), run.evaluations = 1;
+  if (watch) watch(run.energy, q);
+  return run;
 }
 
 }  // namespace
@@ -81,8 +88,8 @@ RelaxedRun RelaxedDescent::run(const RelaxedEnergy& energy, const RelaxedMethod&
 
 RelaxedRun RelaxedDescent::descend(const RelaxedEnergy& energy, const AnnealedDescent& o,
                                    const RelaxedWatch& watch) {
-  require("steps", o.steps), require("rate", o.rate), require("temperature", o.temperature),
-      require("noise", o.noise);
+  check_steps(o.steps);
+  check("rate", o.rate), check("temperature", o.temperature), check("noise", o.noise);
   RelaxedRun run;
   const auto allowed = energy.allowed();
   // Of q = 0 where it is not masked, say after rounding, the logarithm is cut: what is lost may come back.
@@ -122,10 +129,7 @@ double RelaxedDescent::move_to(const RelaxedEnergy& energy, double share) {
 
 RelaxedRun RelaxedDescent::descend(const RelaxedEnergy& energy, const ProjectedDescent& o,
                                    const RelaxedWatch& watch) {
-  require("steps", o.steps), require("tolerance", o.tolerance);
-  RelaxedRun run;
-  run.energy = energy.evaluate(q_, gradient_), run.evaluations = 1;
-  if (watch) watch(run.energy, q_);
+  RelaxedRun run = begin(o, energy, q_, gradient_, watch);
   target_.resize(q_.size());
   double step = 1;
   for (; run.steps < o.steps; ++run.steps) {
@@ -155,10 +159,7 @@ RelaxedRun RelaxedDescent::descend(const RelaxedEnergy& energy, const ProjectedD
 
 RelaxedRun RelaxedDescent::descend(const RelaxedEnergy& energy, const FrankWolfeDescent& o,
                                    const RelaxedWatch& watch) {
-  require("steps", o.steps), require("tolerance", o.tolerance);
-  RelaxedRun run;
-  run.energy = energy.evaluate(q_, gradient_), run.evaluations = 1;
-  if (watch) watch(run.energy, q_);
+  RelaxedRun run = begin(o, energy, q_, gradient_, watch);
   for (; run.steps < o.steps; ++run.steps) {
     target_.assign(q_.size(), 0);
     for (Index v = 0; v < energy.variables(); ++v) {

@@ -439,8 +439,9 @@ TEST_CASE("bad options of relaxed descent are refused by name", "[inference][rel
   };
   CHECK_THAT(refused({.starts = 0}), ContainsSubstring("starts: must be > 0"));
   CHECK_THAT(refused({.method = AnnealedDescent{.steps = -1}}),
-             ContainsSubstring("steps: must be >= 0, is -1"));
-  CHECK_THAT(refused({.method = AnnealedDescent{.rate = -2}}), ContainsSubstring("rate: must be finite"));
+             ContainsSubstring("steps: is -1, must be >= 0"));
+  CHECK_THAT(refused({.method = AnnealedDescent{.rate = -2}}),
+             ContainsSubstring("rate: is -2, must be finite"));
   CHECK_THAT(refused({.method = AnnealedDescent{.temperature = std::nan("")}}),
              ContainsSubstring("temperature"));
   CHECK_THAT(refused({.method = ProjectedDescent{.tolerance = -1}}), ContainsSubstring("tolerance"));
