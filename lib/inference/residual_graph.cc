@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
+#include "inference/node_order.h"
 #include "thalweg/core/error.h"
 
 namespace thalweg {
@@ -83,33 +84,44 @@ template <class Total>
        "they must be finite, and so must the sum of all");
 }
 
-// Whether nodes are numbered without locality, judged by a sample of edges: the mean of log2 |u - v| over
-// random numberings lies a bit more than 1 below log2 V.
 template <class C>
-bool scattered(Index nodes, const FlowEdges<C>& edges) {
-  constexpr Index kSmall = 1 << 14, kSample = 1 << 10;
-  const auto count = static_cast<Index>(edges.from.size());
-  if (nodes < kSmall || count < kSample) return false;
-  Index bits = 0;
-  for (Index i = 0; i < kSample; ++i) {
-    const auto e = static_cast<std::size_t>(i * (count / kSample));
-    const auto gap = static_cast<std::uint32_t>(std::abs(Index{edges.from[e]} - edges.to[e]));
-    bits += static_cast<Index>(std::bit_width(gap));
+struct EdgeOf {
+  NodeId u, v;
+  ArcId e;
+  C capacity, reverse;
+};
+
+// The edges by blocks of their first nodes, so that what is written for edges that follow each other is in
+// reach.
+template <class C>
+BareArray<EdgeOf<C>> gather(const FlowEdges<C>& edges, const BareArray<NodeId>& ids) {
+  constexpr int kBlockBits = 12;
+  const std::size_t E = edges.from.size();
+  std::vector<std::size_t> begin((ids.size() >> kBlockBits) + 2);
+  const auto block = [](NodeId u) { return static_cast<std::size_t>(u >> kBlockBits); };
+  for (std::size_t e = 0; e < E; ++e) ++begin[block(ids[edges.from[e]]) + 1];
+  for (std::size_t b = 1; b < begin.size(); ++b) begin[b] += begin[b - 1];
+  BareArray<EdgeOf<C>> gathered(E);
+  for (std::size_t e = 0; e < E; ++e) {
+    const NodeId u = ids[edges.from[e]];
+    gathered[begin[block(u)]++] = {u, ids[edges.to[e]], static_cast<ArcId>(e), edges.capacity[e],
+                                   edges.reverse.empty() ? C{0} : edges.reverse[e]};
   }
-  return bits > kSample * (static_cast<Index>(std::bit_width(static_cast<std::uint64_t>(nodes))) - 4);
+  return gathered;
 }
 
 }  // namespace
 
 template <class C>
 void ResidualGraph<C>::build(Index node_count, const FlowEdges<C>& edges, const FlowTerminals<C>& terminals) {
+  using Edge = EdgeOf<C>;
   const std::size_t E = edges.from.size(), V = static_cast<std::size_t>(node_count);
   check_sizes(node_count, E, edges.to.size(), edges.capacity.size(), edges.reverse.size(),
               terminals.source.size(), terminals.sink.size());
   nodes = BareArray<Node>(V + 1);
   for (Node& node : nodes) node = {0, kRoot, 0, 0};
 
-  // Degrees. Nodes that come scattered are numbered in the order in which the edges name them.
+  // Degrees.
   const auto reverse = [&](std::size_t e) { return edges.reverse.empty() ? C{0} : edges.reverse[e]; };
   const auto in_range = [&](std::int32_t v) {
     return static_cast<std::uint32_t>(v) < static_cast<std::uint32_t>(V);
@@ -118,38 +130,19 @@ void ResidualGraph<C>::build(Index node_count, const FlowEdges<C>& edges, const 
     if (in_range(edges.from[e]) && in_range(edges.to[e]) && fits(edges.capacity[e], reverse(e))) return;
     refuse_edge(e, node_count, edges.from[e], edges.to[e], edges.capacity[e], reverse(e));
   };
-  ArcId loops = 0;
-  if (scattered(node_count, edges)) {
-    ids = BareArray<NodeId>(V);
-    for (NodeId& i : ids) i = -1;
-    NodeId next = 0;
-    const auto number = [&](std::int32_t v) {
-      if (ids[v] < 0) ids[v] = next++;
-      return ids[v];
-    };
-    for (std::size_t e = 0; e < E; ++e) {
-      check(e);
-      const NodeId u = number(edges.from[e]), v = number(edges.to[e]);
-      if (u == v) {
-        ++loops;
-      } else {
-        ++nodes[u].first, ++nodes[v].first;
-      }
-    }
-    for (NodeId& i : ids) {
-      if (i < 0) i = next++;
-    }
-  } else {
-    for (std::size_t e = 0; e < E; ++e) {
-      check(e);
-      const NodeId u = edges.from[e], v = edges.to[e];
-      if (u == v) {
-        ++loops;
-      } else {
-        ++nodes[u].first, ++nodes[v].first;
-      }
-    }
-  }
+  for (std::size_t e = 0; e < E; ++e) check(e);
+  NodeOrder order = find_node_order(node_count, edges.from, edges.to);
+  ids = std::move(order.ids);
+  BareArray<Edge> gathered;
+  if (order.edges_scattered) gathered = gather(edges, ids);
+  const auto each_edge = [&](auto&& visit) {
+    for (const Edge& edge : gathered) visit(edge);
+    for (std::size_t e = 0; e < E && gathered.size() == 0; ++e)
+      visit(Edge{id(edges.from[e]), id(edges.to[e]), static_cast<ArcId>(e), edges.capacity[e], reverse(e)});
+  };
+  each_edge([&](const Edge& edge) {
+    if (edge.u != edge.v) ++nodes[edge.u].first, ++nodes[edge.v].first;
+  });
   ArcId begin = 0;
   for (Node& node : nodes) {
     const ArcId degree = node.first;
@@ -174,13 +167,13 @@ void ResidualGraph<C>::build(Index node_count, const FlowEdges<C>& edges, const 
   arcs = BareArray<Arc>(2 * E);
   arc_of = BareArray<ArcId>(E);
   ArcId loop = begin;
-  for (std::size_t e = 0; e < E; ++e) {
-    const NodeId u = id(edges.from[e]), v = id(edges.to[e]);
+  each_edge([&](const Edge& edge) {
+    const auto [u, v, e, capacity, back] = edge;
     const bool is_loop = u == v;
     const ArcId a = is_loop ? loop : nodes[u].current++;
     const ArcId b = is_loop ? loop + 1 : nodes[v].current++;
     if (is_loop) loop += 2;
-    C residual = edges.capacity[e], other = reverse(e);
+    C residual = capacity, other = back;
     if (excess[u] > 0 && excess[v] < 0 && residual > 0) {
       const C flow = static_cast<C>(std::min({Total{residual}, excess[u], -excess[v]}));
       residual -= flow, other += flow, excess[u] -= flow, excess[v] += flow;
@@ -191,7 +184,7 @@ void ResidualGraph<C>::build(Index node_count, const FlowEdges<C>& edges, const 
     arcs[a] = {v, b, residual, other};
     arcs[b] = {u, a, other, residual};
     arc_of[e] = a;
-  }
+  });
   neighbours_pushed = true;
 }
 
