@@ -43,7 +43,8 @@ void run(const Options& o) {
   const double f = marginals<double>(graph.rest.graph.view(), order, 1, {&topology, unary, tables}) +
                    graph.rest.graph.constant;
   if (!(f < kInfinity<double>))
-    throw InputError(o.graph.file, "no answer is allowed", "is the evidence right?");
+    throw InputError(o.graph.file == "-" ? "standard input" : o.graph.file, "no answer is allowed",
+                     "is the evidence right?");
   const auto p = spread(graph, unary);
   Output out;
   if (o.json) {

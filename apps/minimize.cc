@@ -71,6 +71,8 @@ void print_text(const Answer& a) {
 }
 
 void run(const Options& o) {
+  if (o.threads < 1)
+    throw OptionError("threads", fmt::format("is {}, must be >= 1", o.threads), "1 is the default");
   const ObservedGraph graph = read_observed(o.graph);
   const double constant = graph.rest.graph.constant;
   const auto start = std::chrono::steady_clock::now();
@@ -125,7 +127,7 @@ void add_minimize(CLI::App& program) {
       ->option_text("auto|elimination|messages|branch-and-bound [auto]");
   app->add_option("--time", o->seconds, "Seconds for what has no exact solution in reach, > 0")
       ->capture_default_str();
-  app->add_option("--threads", o->threads, "Threads, >= 1; results are the same for any number")
+  app->add_option("--threads", o->threads, "Accepted for scripts, >= 1: one thread does the work for now")
       ->capture_default_str();
   app->add_flag("--json", o->json,
                 "One object: energy, lower_bound, gap, certificate, requested, used, seconds, labels");

@@ -27,6 +27,7 @@ struct Bucket {
   std::vector<Index> pieces, children;
   Index parent = kConstant;
   std::vector<double> message, down;  // [cells of near]
+  double whole = 0;                   // of its component, known once beliefs have come down to it
 };
 
 class Elimination {
@@ -228,10 +229,9 @@ void Elimination::each_belief(const Visit& visit) {
   for (auto bucket = buckets_.rbegin(); bucket != buckets_.rend(); ++bucket) {
     // What the children hear: beliefs reduced to their neighbours, less what they said themselves. Beliefs of
     // sums are added as probabilities within the component, whose whole is its root's message.
-    Index root = time_[bucket->variable];
-    if (bucket->parent == kConstant) bucket->down.assign(1, 0.0);
-    while (buckets_[root].parent != kConstant) root = buckets_[root].parent;
-    const double whole = buckets_[root].message[0];
+    const bool root = bucket->parent == kConstant;
+    if (root) bucket->down.assign(1, 0.0);
+    const double whole = bucket->whole = root ? bucket->message[0] : buckets_[bucket->parent].whole;
     struct Child {
       Bucket* bucket;
       Index step;
@@ -276,7 +276,7 @@ void Elimination::each_belief(const Visit& visit) {
 
 void require_complete(const EliminationOrder& order) {
   if (order.complete()) return;
-  throw OptionError(
+  throw InputError(
       "elimination",
       fmt::format("needs a table of {:.3g} cells, {:.3g} GB ({} neighbours at {} variables so far)",
                   order.largest(), order.largest() * 8e-9, order.width(), order.variables().size()),

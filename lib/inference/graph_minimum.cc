@@ -175,7 +175,7 @@ GraphMinimum minimize_graph(const FactorGraph<R>& graph, const GraphMinimumOptio
   const double whole = std::min(options.seconds, 1e9);
   std::vector<Label> y(rest.variables.size());
   bool feasible = rest.graph.constant < kInfinity<double>;
-  for (std::size_t c = 0; c < parts.size() && feasible; ++c) {
+  for (std::size_t c = 0; c < parts.size() && bound_so_far < kInfinity<double>; ++c) {
     detail::SearchLimits limits;
     const auto now = std::chrono::steady_clock::now();
     const std::chrono::duration<double> left =
@@ -191,13 +191,15 @@ GraphMinimum minimize_graph(const FactorGraph<R>& graph, const GraphMinimumOptio
       };
     }
     Solved solved = solve(parts[c].graph, options, limits);
-    if (solved.certificate >= result.certificate) {
+    // One that is impossible decides it; of others the weakest reason counts.
+    const bool impossible = !(solved.minimum.lower_bound < kInfinity<double>);
+    if (impossible || solved.certificate >= result.certificate) {
       result.certificate = solved.certificate;
       result.used = std::move(solved.used);
     }
-    feasible = solved.minimum.feasible();
     energy_so_far += solved.minimum.energy, bound_so_far += solved.minimum.lower_bound;
-    if (!feasible) break;
+    feasible = feasible && solved.minimum.feasible();
+    if (!solved.minimum.feasible()) continue;  // without an answer, but the others have bounds
     for (std::size_t i = 0; i < parts[c].variables.size(); ++i)
       y[parts[c].variables[i]] = solved.minimum.labels[i];
   }

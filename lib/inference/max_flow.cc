@@ -233,22 +233,23 @@ template <class C>
 void FlowNetwork<C>::add_terminal(Index v, C source, C sink) {
   ResidualGraph<C>& g = state_->graph;
   const NodeId i = g.id(v);
-  const auto add = [&](Total& to, Total x) {
+  const auto sum = [&](Total a, Total b) {
     bool good = true;
     if constexpr (std::is_integral_v<C>) {
-      good = !__builtin_add_overflow(to, x, &to);
+      good = !__builtin_add_overflow(a, b, &a);
     } else {
-      good = std::isfinite(to += x);
+      good = std::isfinite(a += b);
     }
     if (!good)
       throw InputError(fmt::format("node {}", v), "the sums of terminal capacities are no numbers any more",
                        "scale them down");
+    return a;
   };
-  add(g.terminal[i], source), add(g.terminal[i], -static_cast<Total>(sink));
-  g.unfilled -= std::max(-g.excess[i], Total{0});
-  add(g.excess[i], source), add(g.excess[i], -static_cast<Total>(sink));
-  g.unfilled += std::max(-g.excess[i], Total{0});
-  add(g.supply, sink);
+  const Total less = -static_cast<Total>(sink);
+  const Total terminal = sum(sum(g.terminal[i], source), less), excess = sum(sum(g.excess[i], source), less),
+              supply = sum(g.supply, sink);  // all of them, or nothing changes
+  g.unfilled += std::max(-excess, Total{0}) - std::max(-g.excess[i], Total{0});
+  g.terminal[i] = terminal, g.excess[i] = excess, g.supply = supply;
   state_->touched.push_back(i);
   g.neighbours_pushed = false;
 }

@@ -13,7 +13,8 @@
 namespace thalweg {
 namespace {
 
-constexpr const char* kUnits = "UAI begins with MARKOV or BAYES, WCSP with a name and four numbers";
+constexpr const char* kForms = "UAI begins with MARKOV or BAYES, WCSP with a name and four numbers";
+constexpr const char* kNumber = "a number was expected";
 
 // Words between blanks, with the line they stand in.
 class Words {
@@ -44,16 +45,16 @@ class Words {
     return found;
   }
   template <class T>
-  T number(const char* what) {
+  T number(const char* what, const char* mend = kNumber) {
     const std::string_view found = word(what);
     T value{};
     const auto [end, error] = std::from_chars(found.data(), found.data() + found.size(), value);
     if (error != std::errc() || end != found.data() + found.size())
-      fail(fmt::format("'{}' is not {}", found.substr(0, 40), what), "a number was expected");
+      fail(fmt::format("'{}' is not {}", found.substr(0, 40), what), mend);
     return value;
   }
-  Index count(const char* what, Index least, Index most) {
-    const Index n = number<Index>(what);
+  Index count(const char* what, Index least, Index most, const char* mend = kNumber) {
+    const Index n = number<Index>(what, mend);
     if (n < least || n > most) fail(fmt::format("{} is {}", what, n), "is that what was meant?");
     return n;
   }
@@ -159,7 +160,7 @@ OwnedFactorGraph read_uai(Words& words, Index most_cells) {
 }
 
 OwnedFactorGraph read_wcsp(Words& words, Index most_cells) {
-  const Index V = words.count("the number of variables", 0, 1 << 28);
+  const Index V = words.count("the number of variables", 0, 1 << 28, kForms);
   words.count("the largest domain", 0, 1 << 24);
   const Index functions = words.count("the number of functions", 0, 1 << 28);
   const double top = words.number<double>("top");
@@ -197,7 +198,7 @@ OwnedFactorGraph read_wcsp(Words& words, Index most_cells) {
 OwnedFactorGraph read_graph(TextReader text, Index most_cells) {
   Words words(std::move(text));
   const std::string first(words.next());
-  if (first.empty()) words.fail("is empty", kUnits);
+  if (first.empty()) words.fail("is empty", kForms);
   return first == "MARKOV" || first == "BAYES" ? read_uai(words, most_cells) : read_wcsp(words, most_cells);
 }
 

@@ -4,6 +4,7 @@
 
 #include "support/catch.h"
 #include "support/graphs.h"
+#include "support/sanitized.h"
 #include "thalweg/core/error.h"
 #include "thalweg/inference/chain.h"
 #include "thalweg/inference/single_site.h"
@@ -82,6 +83,21 @@ TEST_CASE("on chains elimination is dynamic programming", "[elimination]") {
   CHECK(order.largest() == 49);
   CHECK(minimize(graph.view(), order).energy == Approx(minimize(chain).energy).margin(1e-10));
   CHECK(free_energy(graph.view(), order) == Approx(free_energy(chain)).margin(1e-10));
+}
+
+TEST_CASE("long chains have their marginals in linear time", "[elimination]") {
+  Rng rng(9);
+  const Index T = kSanitized ? 2'000 : 100'000;
+  const auto owned = random_chain<double>(rng, {T, 2});
+  const auto graph = as_graph(owned.view());
+  std::vector<double> unary(graph.unary.size()), tables(graph.tables.size());
+  const EliminationOrder order(*graph.topology);
+  marginals<double>(graph.view(), order, 1, {graph.topology.get(), unary, tables});
+  const auto want = marginals(owned.view());
+  double worst = 0;
+  for (Index i = 0; i < want.unary.view().size(); ++i)
+    worst = std::max(worst, std::abs(unary[i] - want.unary[0][i]));
+  CHECK(worst < 1e-8);
 }
 
 TEST_CASE("what is too wide is refused with what it would take", "[elimination]") {

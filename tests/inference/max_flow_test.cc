@@ -313,6 +313,18 @@ TEST_CASE("edges of flow problems", "[flow]") {
   }
 }
 
+TEST_CASE("a change that is refused changes nothing", "[flow]") {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const std::int32_t from[] = {0}, to[] = {1};
+  const std::int64_t capacity[] = {3}, source[] = {5, 0}, sink[] = {0, kMost - 10};
+  FlowNetwork<std::int64_t> network(2, {from, to, capacity, {}}, {source, sink});
+  CHECK(network.solve().value == 3);
+  CHECK_THROWS_AS(network.add_terminal(0, 1, 11), InputError);  // the sum over all sinks is what overflows
+  CHECK(network.terminal_residual(0) == 2);
+  CHECK(network.solve().value == 3);
+  CHECK(network.value() == 3);
+}
+
 TEST_CASE("what is no flow problem is named", "[flow]") {
   const auto error = [](auto&& change) {
     Problem<std::int32_t> p(2);

@@ -74,6 +74,7 @@ TEST_CASE("what is no graph is refused with its line", "[io][graph_files]") {
     CHECK_THROWS_WITH(parse(text), ContainsSubstring(message));
   };
   refused("", "is empty");
+  refused("Confidence NN B-NP", "UAI begins with MARKOV or BAYES, WCSP with a name and four numbers");
   refused("MARKOV\n2\n2", "g:3: ends before a number of states");
   refused("MARKOV\nx", "g:2: 'x' is not the number of variables");
   refused("MARKOV\n-1", "the number of variables is -1");

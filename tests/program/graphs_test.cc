@@ -64,5 +64,7 @@ TEST_CASE("graphs that make no sense are refused in one line", "[program][graphs
   check_one_line_error(run("thalweg minimize " + (folder / "g.uai") + " --time 0"), 2,
                        "time: is 0, must be > 0");
   check_one_line_error(run("thalweg minimize " + (folder / "g.uai") + " --solver x"), 2, "--solver");
+  check_one_line_error(run("thalweg minimize " + (folder / "g.uai") + " --threads 0"), 2,
+                       "threads: is 0, must be >= 1");
   check_one_line_error(run("thalweg minimize " + (folder / "none")), 1, "cannot be read");
 }

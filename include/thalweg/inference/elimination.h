@@ -53,7 +53,7 @@ class THALWEG_EXPORT EliminationOrder {
 };
 
 /// The lowest answer, Exact; no labels where nothing is allowed. O(sum of cliques' cells x factors in them).
-/// @throws OptionError where the order is not complete, saying its width and the memory it would take
+/// @throws InputError where the order is not complete, saying its width and the memory it would take
 template <class R>
 THALWEG_EXPORT Minimum minimize(const FactorGraph<R>& graph, const EliminationOrder& order);
 

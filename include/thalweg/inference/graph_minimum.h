@@ -60,7 +60,8 @@ struct GraphMinimumOptions {
 };
 
 /// @param callback called now and then; false ends it with the best so far
-/// @throws InputError as `check`; OptionError where Elimination is asked for and its tables are too large
+/// @throws InputError as `check`, and where Elimination is asked for and its tables are too large;
+/// OptionError for seconds out of range
 template <class R>
 THALWEG_EXPORT GraphMinimum
 minimize_graph(const FactorGraph<R>& graph, const GraphMinimumOptions& options = {},
