@@ -83,7 +83,7 @@ class Parser {
 
     advance();
     expect(".COMMENT", 4);
-    if (fields_[1] != label.substr(1, 1))
+    if (fields_[1] != std::string_view(&digit.label, 1))
       fail(fmt::format("label {} where the line before has '{}'", fields_[1], digit.label));
     digit.writer = number(fields_[2], kNumbers, "writer");
     number(fields_[3], kNumbers, "number");
@@ -110,7 +110,7 @@ class Parser {
   }
 
   TextReader text_;
-  std::vector<std::string_view> fields_;  // of the line
+  std::vector<std::string_view> fields_;  // of the line, gone with the next
   bool more_ = false;                     // whether there is a line
   int strokes_ = 0;                       // announced so far
 };

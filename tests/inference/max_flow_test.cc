@@ -15,6 +15,7 @@
 
 #ifdef THALWEG_HAVE_BOOST
 #include "support/boost_flow.h"
+#include "support/sanitized.h"
 #endif
 
 using namespace thalweg;
@@ -148,7 +149,7 @@ TEMPLATE_TEST_CASE("cuts by enumeration, and who is on which side of all of them
 
 TEMPLATE_TEST_CASE("flows of larger random graphs", "[flow]", std::int32_t, double) {
   Rng rng(2);
-  for (int trial = 0; trial < 10000; ++trial) {
+  for (int trial = 0; trial < (testing::kSanitized ? 1000 : 10000); ++trial) {
     const auto nodes = static_cast<Index>(2 + rng.below(40));
     const auto p = random_problem<TestType>(rng, nodes, static_cast<Index>(rng.below(200)),
                                             1 + rng.below(trial % 2 ? 3 : 1000), trial % 3 ? .1 : .7);
